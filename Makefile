@@ -1,0 +1,36 @@
+# On a fresh machine: `make demo`, `make test`. Both set up .venv first.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+IMAGE ?=
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test lint bench bars clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.ready ## encode and decode a photo (IMAGE=path for yours), print figures, write demo/
+	$(RUN)/codec demo $(if $(IMAGE),'$(IMAGE)')
+
+test: $(VENV)/.ready lint ## lint, type-check and run all tests
+	$(RUN)/pytest
+
+lint: $(VENV)/.ready ## ruff and mypy
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+bench: $(VENV)/.ready ## speed of encode, decode and the simulator (pytest-benchmark)
+	$(RUN)/pytest tests/benchmarks --benchmark-only
+
+bars: $(VENV)/.ready ## the curve on Kodak and what it is judged by (needs ../shared, 10 minutes)
+	$(RUN)/python -m eval.bars ../shared/data/kodak
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

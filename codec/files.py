@@ -1,0 +1,36 @@
+"""Files that appear whole or not at all."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from codec.errors import CodecError
+
+
+def write_whole(path: Path, data: bytes, force: bool = False) -> None:
+    """Write `data` to `path` by way of a temporary file beside it.
+
+    Raises `CodecError` if `path` exists and `force` is not given, or if it cannot be written.
+    """
+    if path.exists() and not force:
+        raise CodecError(f"{path} exists: give --force to replace it")
+    try:
+        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise CodecError(f"cannot write {path}: {error.strerror}") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(partial, 0o666 & ~_umask())  # mkstemp's files are private
+        os.replace(partial, path)
+    except BaseException as error:  # Ctrl-C too: no half file, no leftover
+        os.unlink(partial)
+        if isinstance(error, OSError):
+            raise CodecError(f"cannot write {path}: {error.strerror}") from None
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

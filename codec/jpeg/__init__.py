@@ -1,0 +1,1 @@
+"""JPEG as a differentiable function: tables, transform, simulator and rate estimate."""

@@ -1,0 +1,1 @@
+"""Networks: what they are made of, which there are, and their weights."""

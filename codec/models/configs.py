@@ -1,0 +1,21 @@
+"""The networks by name. A weight file carries its own configuration; these are what training starts from."""
+
+from codec.models.sain import SAINConfig
+
+_DENSE = dict.fromkeys("FGH", "dense-32")
+_ENHANCED = {"E": "dense-32", **_DENSE}
+
+CONFIGS: dict[str, SAINConfig] = {
+    # ours: one cheap vanilla block lets the encoder's E see the low band too; the decoder's work is the latent's
+    "sain-x2-lite": SAINConfig(
+        levels=(({"G": "folded-64x2"}, {"E": "folded-64x4"}),),
+        latent="conditional:folded-64x10",
+        modulated=True,
+    ),
+    # the paper's (its table 1 networks): 5 + 3 blocks on one Haar level, 10 + 6 on two
+    "sain-x2-base": SAINConfig(levels=((_ENHANCED,) * 5 + (_DENSE,) * 3,), latent="mixture-5"),
+    "sain-x4-base": SAINConfig(levels=((), (_ENHANCED,) * 10 + (_DENSE,) * 6), latent="mixture-5"),
+    # IRN (ECCV 2020): eight vanilla blocks behind each Haar level
+    "irn-x2": SAINConfig(levels=((_DENSE,) * 8,), latent="zero"),
+    "irn-x4": SAINConfig(levels=((_DENSE,) * 8, (_DENSE,) * 8), latent="zero"),
+}

@@ -1,0 +1,99 @@
+"""Invertible coupling blocks on a split state (x1: the low band that becomes the LR picture, x2: the rest).
+
+Source: SAIN (arXiv 2303.02353), section 3.2; the vanilla block is IRN's (arXiv 2005.05650, equation 3). All
+arithmetic outside the subnets is float32, whatever precision they run in, or the inverse would not be one.
+"""
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from codec.models.subnets import make_subnet, receptive_field
+
+Pair = tuple[Tensor, Tensor]
+
+
+class VanillaBlock(nn.Module):
+    """IRN's block:  y1 = x1 + F(x2);  y2 = x2 * exp(s(y1)) + G(y1)  with  s = 2 sigmoid(H) - 1.
+
+    `specs` names the subnets by role; a role left out is the zero function.
+    """
+
+    roles: tuple[str, ...] = ("F", "G", "H")
+
+    def __init__(self, low: int, high: int, specs: dict[str, str], modulated: bool) -> None:
+        super().__init__()
+        if unknown := set(specs) - set(self.roles):
+            raise ValueError(f"{type(self).__name__} has no subnet {sorted(unknown)}, only {list(self.roles)}")
+        for role in self.roles:
+            inputs, outputs = (low, high) if role in "GH" else (high, low)
+            self.add_module(role, make_subnet(specs.get(role, "none"), inputs, outputs, modulated))
+        self.specs = dict(specs)
+
+    def _call(self, role: str, x: Tensor, embedding: Tensor | None) -> Tensor:
+        y = getattr(self, role)(x, embedding)
+        return cast(Tensor, y.float() if isinstance(y, Tensor) else y)
+
+    def _log_scale(self, y1: Tensor, embedding: Tensor | None) -> Tensor:
+        # 2 sigmoid(h) - 1 = tanh(h / 2): between -1 and 1, so exp() can neither vanish nor explode
+        return torch.tanh(torch.as_tensor(self._call("H", y1, embedding)) / 2)
+
+    def _couple(self, y1: Tensor, x2: Tensor, embedding: Tensor | None) -> Tensor:
+        if "H" in self.specs:
+            x2 = x2 * self._log_scale(y1, embedding).exp()
+        return x2 + self._call("G", y1, embedding)
+
+    def _uncouple(self, y1: Tensor, y2: Tensor, embedding: Tensor | None) -> Tensor:
+        x2 = y2 - self._call("G", y1, embedding)
+        return x2 * (-self._log_scale(y1, embedding)).exp() if "H" in self.specs else x2
+
+    def forward(self, x1: Tensor, x2: Tensor, embedding: Tensor | None = None) -> Pair:
+        """`[B, low, H, W]`, `[B, high, H, W]` -> the same shapes."""
+        y1 = x1 + self._call("F", x2, embedding)
+        return y1, self._couple(y1, x2, embedding)
+
+    def inverse(self, y1: Tensor, y2: Tensor, embedding: Tensor | None = None) -> Pair:
+        """Undoes `forward`."""
+        x2 = self._uncouple(y1, y2, embedding)
+        return y1 - self._call("F", x2, embedding), x2
+
+    @property
+    def reach(self) -> int:
+        """Receptive field to each side in pixels of the block's grid, for either direction."""
+        return sum(receptive_field(spec) for spec in self.specs.values())
+
+
+class EnhancedBlock(VanillaBlock):
+    """SAIN's self-asymmetric block:  lr = x1 + E(x2);  y1 = lr - F(x2);  y2 as in the vanilla block.
+
+    The LR picture is read in the middle, before F models what the codec takes from it.
+    """
+
+    roles = ("E", "F", "G", "H")
+
+    def enhancement(self, x2: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """E(x2): what the LR picture tells of the high band."""
+        return self._call("E", x2, embedding)
+
+    def downscale(self, x1: Tensor, x2: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """The LR picture alone: all that an encoder needs of the last enhanced block."""
+        return x1 + self.enhancement(x2, embedding)
+
+    def uncompress(self, y1: Tensor, y2: Tensor, embedding: Tensor | None = None) -> Pair:
+        """Half of the inverse: the LR picture and x2."""
+        x2 = self._uncouple(y1, y2, embedding)
+        return y1 + self._call("F", x2, embedding), x2
+
+    def forward(self, x1: Tensor, x2: Tensor, embedding: Tensor | None = None) -> Pair:
+        y1 = self.downscale(x1, x2, embedding) - self._call("F", x2, embedding)
+        return y1, self._couple(y1, x2, embedding)
+
+    def inverse(self, y1: Tensor, y2: Tensor, embedding: Tensor | None = None) -> Pair:
+        lr, x2 = self.uncompress(y1, y2, embedding)
+        return lr - self.enhancement(x2, embedding), x2
+
+
+def make_block(low: int, high: int, specs: dict[str, str], modulated: bool) -> VanillaBlock:
+    """An enhanced block if `specs` names an E subnet, a vanilla one otherwise."""
+    return (EnhancedBlock if "E" in specs else VanillaBlock)(low, high, specs, modulated)

@@ -1,0 +1,78 @@
+"""Weight files: safetensors that carry their own configuration and are named by their hash.
+
+`sain-x2-lite-1608e3c0.safetensors` holds the network's tensors and, as metadata, what it takes to use them without
+any other file: name, configuration, quantisation tables and how they were trained. The eight hex digits are the
+start of the SHA-256 of the file, so a weight file can never change without changing its name.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from codec.errors import CodecError
+from codec.jpeg.tables import Table
+from codec.models.sain import SAINConfig, SAINet
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A trained network as it lies in a file."""
+
+    name: str
+    """The network's name without hash, such as `sain-x2-lite`."""
+    config: SAINConfig
+    tables: Table
+    """Base quantisation tables `[2, 8, 8]` (luma, chroma), trained with the network."""
+    tensors: dict[str, Tensor]
+    training: dict[str, Any]
+    """Where the weights come from: steps, data, settings."""
+
+    def network(self) -> SAINet:
+        """The network, ready for inference."""
+        net = SAINet(self.config)
+        net.load_state_dict(self.tensors)
+        return net.eval().requires_grad_(False)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def write_weights(weights: Weights, folder: Path) -> Path:
+    """Write `folder/NAME-HASH.safetensors`; returns its path. The same weights always give the same file."""
+    description = {
+        "name": weights.name,
+        "config": weights.config.to_json(),
+        "tables": weights.tables.reshape(2, 64).tolist(),
+        "training": weights.training,
+    }
+    # one entry only: safetensors writes several in random order, and the hash would change with it
+    metadata = {"sain-codec": json.dumps(description, sort_keys=True)}
+    data = save({k: v.detach().contiguous().cpu() for k, v in weights.tensors.items()}, metadata)
+    path = folder / f"{weights.name}-{_digest(data)}.safetensors"
+    path.write_bytes(data)
+    return path
+
+
+def read_weights(path: Path) -> Weights:
+    """Read and check a weight file; raises `CodecError` if it is damaged, or not one of ours."""
+    try:
+        data = path.read_bytes()
+        with safe_open(path, "pt") as file:
+            description = json.loads((file.metadata() or {})["sain-codec"])
+        name, training = description["name"], description["training"]
+        config = SAINConfig.from_json(description["config"])
+        tables = np.array(description["tables"]).reshape(2, 8, 8)
+        tensors = load(data)
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise CodecError(f"{path} is not a weight file of this codec: {error}") from error
+    if path.stem != f"{name}-{_digest(data)}":
+        raise CodecError(f"{path} is damaged: its content has hash {_digest(data)}")
+    return Weights(name, config, tables, tensors, training)

@@ -1,0 +1,111 @@
+"""HR pixels to LR pixels and back with a model: padding, tiles, device.
+
+Pictures of any size are cut into tiles that overlap by the network's receptive field, so that memory is bounded and
+the result does not depend on the cut (up to float32 rounding, at most one level).
+"""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from codec.jpeg.tables import Table
+from codec.models import registry
+from codec.models.sain import SAINet
+from codec.models.weights import read_weights
+from codec.picture import Pixels
+
+MARGIN = 4
+"""LR pixels by which a picture is mirrored outwards before it is downscaled: beyond them, the convolutions' zero
+padding no longer colours the border. Training cuts off the same margin."""
+TILE = 512
+"""LR pixels a side of a tile, without overlap; even, for subnets fold pixels two by two."""
+
+
+class Rescaler:
+    """A network with its tables on a device. Stateless once built: threads may share it."""
+
+    def __init__(self, net: SAINet, tables: Table, device: torch.device) -> None:
+        self.net = net.to(device)
+        self.tables = tables
+        self.device = device
+        self.scale = net.config.scale
+        self.overlap = net.reach + net.reach % 2
+
+    def lr_size(self, full: tuple[int, int]) -> tuple[int, int]:
+        """Width and height of the LR picture of a `full` sized one."""
+        return -(-full[0] // self.scale), -(-full[1] // self.scale)
+
+    def downscale(self, pixels: Pixels, condition: float, tile: int = TILE) -> Pixels:
+        """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`."""
+        s, m = self.scale, MARGIN
+        height, width = pixels.shape[:2]
+        (w, h), pad = self.lr_size((width, height)), s * m
+        rows, columns = (pad, h * s - height + pad), (pad, w * s - width + pad)
+        padded = np.pad(pixels, (rows, columns, (0, 0)), "symmetric")
+        lr = np.empty((h + 2 * m, w + 2 * m, 3), np.uint8)
+        for inner, outer, cut in _tiles(lr.shape[0], lr.shape[1], tile, self.overlap):
+            x = self._tensor(padded[_scaled(outer, s)])
+            lr[inner] = _bytes(self.net.downscale(x, self._condition(condition)))[cut]
+        return lr[m:-m, m:-m]
+
+    def upscale(self, lr: Pixels, condition: float, full: tuple[int, int], tile: int = TILE) -> Pixels:
+        """A decoded LR picture `[h, w, 3]` -> the restored `[H, W, 3]` of `full` (width, height)."""
+        s = self.scale
+        out = np.empty((lr.shape[0] * s, lr.shape[1] * s, 3), np.uint8)
+        for inner, outer, cut in _tiles(lr.shape[0], lr.shape[1], tile, self.overlap):
+            y = self.net.upscale(self._tensor(lr[outer]), self._condition(condition))
+            out[_scaled(inner, s)] = _bytes(y)[_scaled(cut, s)]
+        return out[: full[1], : full[0]]
+
+    def _condition(self, condition: float) -> Tensor:
+        return torch.tensor([condition], dtype=torch.float32, device=self.device)
+
+    def _tensor(self, pixels: Pixels) -> Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        return x.permute(2, 0, 1)[None].float() / 255
+
+
+def _bytes(x: Tensor) -> Pixels:
+    array: Pixels = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return array
+
+
+Window = tuple[slice, slice]
+
+
+def _scaled(window: Window, scale: int) -> Window:
+    y, x = (slice(s.start * scale, s.stop * scale) for s in window)
+    return y, x
+
+
+def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[tuple[Window, Window, Window]]:
+    """For each tile: where it lies, what must be computed for it, and where it lies in what was computed.
+
+    `tile` and `overlap` are even, so that the 2x2 folds of every tile are those of the whole picture.
+    """
+
+    def spans(length: int) -> list[tuple[slice, slice, slice]]:
+        result = []
+        for start in range(0, length, tile):
+            stop = min(start + tile, length)
+            first, last = max(0, start - overlap), min(length, stop + overlap)
+            result.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
+        return result
+
+    for y in spans(height):
+        for x in spans(width):
+            yield (y[0], x[0]), (y[1], x[1]), (y[2], x[2])
+
+
+@lru_cache(maxsize=8)
+def _load(name: str, device: str) -> Rescaler:
+    weights = read_weights(registry.path_of(name))
+    return Rescaler(weights.network(), weights.tables, torch.device(device))
+
+
+def load(model: str, device: str | None = None) -> Rescaler:
+    """The rescaler of a model by name, kept for the next call; on CUDA where there is one, unless told otherwise."""
+    return _load(registry.resolve(model), device or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -1,0 +1,1 @@
+"""Evaluation; not part of the installed package."""

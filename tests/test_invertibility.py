@@ -1,0 +1,120 @@
+"""The law: inverse(forward(x)) == x, for every network, latent, batch and size."""
+
+import pytest
+import torch
+
+from codec.models import haar
+from codec.models.configs import CONFIGS
+from codec.models.sain import SAINConfig, SAINet
+from codec.picture import Pixels
+from tests.conftest import to_tensor
+
+
+def random_net(config: SAINConfig) -> SAINet:
+    """A network whose subnets do something: their last layers start at zero."""
+    net = SAINet(config)
+    for parameter in net.parameters():
+        if parameter.ndim == 4:
+            torch.nn.init.normal_(parameter, 0, 0.03)
+        elif parameter.ndim == 2:
+            torch.nn.init.normal_(parameter, 0, 0.1)
+    return net.eval().requires_grad_(False)
+
+
+def assert_invertible(net: SAINet, x: torch.Tensor) -> None:
+    condition = torch.rand(len(x)) * 5 + 1
+    out = net(x, condition)
+    assert out.lr.shape == (len(x), 3, x.shape[2] // net.config.scale, x.shape[3] // net.config.scale)
+    assert (out.lr - x[:, :, :: net.config.scale, :: net.config.scale]).abs().max() > 1e-3, "the network does nothing"
+    assert (net.inverse(out.compressed, out.latent, condition) - x).abs().max() < 1e-4
+    assert torch.equal(net.downscale(x, condition), out.lr)
+
+
+SMALL = {
+    "zero": SAINConfig((({"F": "dense-8", "G": "dense-8", "H": "dense-8"},) * 2,), "zero"),
+    "mixture": SAINConfig((({"E": "dense-8", "F": "dense-8", "G": "dense-8", "H": "dense-8"},) * 2,), "mixture-3"),
+    "modulated dense": SAINConfig((({"E": "dense-8", "G": "dense-8", "H": "dense-8"},),), "conditional:dense-8", True),
+    "folded": SAINConfig((({"G": "folded-16x2", "H": "folded-16x2"}, {"E": "folded-16x0"}),), "zero", True),
+    "x4, blocks on both levels": SAINConfig((({"F": "dense-8"},), ({"E": "folded-8x2"},)), "conditional:folded-8x2"),
+}
+
+
+@pytest.mark.parametrize("config", [*CONFIGS.values(), *SMALL.values()], ids=[*CONFIGS, *SMALL])
+@pytest.mark.parametrize("lr_size", [(5, 7), (8, 6), (1, 1)])
+def test_random_input(config: SAINConfig, lr_size: tuple[int, int]) -> None:
+    h, w = (side * config.scale for side in lr_size)
+    net = random_net(config)
+    if lr_size == (1, 1):
+        x = torch.rand(1, 3, h, w)
+        out = net(x, torch.ones(1))
+        assert (net.inverse(out.compressed, out.latent, torch.ones(1)) - x).abs().max() < 1e-4
+    else:
+        assert_invertible(net, torch.rand(3, 3, h, w))
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_photos(name: str, photo: Pixels) -> None:
+    assert_invertible(random_net(CONFIGS[name]), to_tensor(photo)[..., :96, :96])
+
+
+def test_haar_is_orthogonal_up_to_scale_and_ordered_as_published() -> None:
+    x = torch.rand(2, 3, 6, 10)
+    bands = haar.split(x)
+    torch.testing.assert_close(haar.merge(bands), x)
+    torch.testing.assert_close(bands[:, :3], torch.nn.functional.avg_pool2d(x, 2))
+    ramp = torch.arange(4.0).expand(1, 1, 4, 4)  # grows to the right: horizontal differences only
+    assert haar.split(ramp)[0, :, 0, 0].tolist() == [0.5, -0.5, 0, 0]
+    with pytest.raises(ValueError, match="even"):
+        haar.split(torch.rand(1, 3, 5, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("sain-x2-base", 2_015_437), ("sain-x4-base", 6_493_763), ("irn-x2", 1_667_952), ("irn-x4", 4_355_136)],
+)
+def test_published_sizes(name: str, parameters: int) -> None:
+    # the papers: SAIN 2.02 M and 6.49 M, IRN 1.67 M and 4.36 M (SAIN's also counts its 15 mixture parameters)
+    assert sum(p.numel() for p in SAINet(CONFIGS[name]).parameters()) == parameters
+
+
+def test_config_survives_json() -> None:
+    for config in CONFIGS.values():
+        assert SAINConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize("bad", ["dense", "folded-16", "conv-3", "folded-16x3"])
+def test_unknown_subnets_are_refused(bad: str) -> None:
+    with pytest.raises(ValueError, match=r"subnet"):
+        SAINet(SAINConfig((({"E": bad},),), "zero"))
+
+
+def test_unknown_latents_and_roles_are_refused() -> None:
+    with pytest.raises(ValueError, match="latent"):
+        SAINet(SAINConfig((({"E": "dense-8"},),), "sampled"))
+    with pytest.raises(ValueError, match="no subnet"):
+        SAINet(SAINConfig((({"X": "dense-8"},),), "zero"))
+
+
+def test_a_modulated_network_needs_a_condition() -> None:
+    with pytest.raises(ValueError, match="condition"):
+        SAINet(SMALL["folded"])(torch.rand(1, 3, 8, 8))
+
+
+def test_modulation_is_felt() -> None:
+    net, x = random_net(CONFIGS["sain-x2-lite"]), torch.rand(1, 3, 16, 16)
+    fine, coarse = net.downscale(x, torch.tensor([1.0])), net.downscale(x, torch.tensor([6.0]))
+    assert (fine - coarse).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_reach_is_no_smaller_than_the_receptive_field(name: str) -> None:
+    # a change of one LR pixel must leave everything beyond `reach` untouched
+    net = random_net(CONFIGS[name])
+    side = 2 * min(net.reach, 60) + 3
+    lr = torch.rand(1, 3, 1 if name != "sain-x2-lite" else 3, side)
+    changed = lr.clone()
+    changed[..., 0] += 1
+    condition = torch.tensor([3.0])
+    difference = (net.upscale(lr, condition) - net.upscale(changed, condition)).abs().amax((0, 1, 2))
+    assert difference[: net.config.scale].max() > 0
+    assert difference[net.config.scale * (net.reach + 1) :].max() < 1e-6 if side > net.reach + 1 else True

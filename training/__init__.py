@@ -1,0 +1,1 @@
+"""Training; not part of the installed package."""

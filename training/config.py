@@ -1,0 +1,80 @@
+"""What a training run is made of, and the runs that this project keeps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run. Every field is a flag of `python -m training.train`."""
+
+    model: str = "sain-x2-lite"
+    """Network, by its name in `codec.models.configs`."""
+    out: Path = Path("runs/sain-x2-lite")
+    """Folder for checkpoint, log and settings; a run continues from the checkpoint it finds there."""
+    data: tuple[Path, ...] = (Path("../shared/data/train"),)
+    """Folders of photos, searched recursively."""
+    validation: Path = Path("../shared/data/kodak")
+    """Folder of pictures for the validation curve."""
+    validation_pictures: int = 6
+    """How many of them, in the order of their names."""
+    init: Path | None = None
+    """Exported weights (.safetensors) to start from instead of random ones."""
+
+    minutes: float = 60.0
+    """Budget in minutes of training; the learning rate reaches its end with whichever budget ends first."""
+    steps: int = 10_000_000
+    """Budget in optimiser steps."""
+    batch: int = 8
+    """Crops per step and process."""
+    crop: int = 144
+    """Side of a crop in HR pixels, including a border of 4 LR pixels that the losses do not see."""
+    optimizer: Literal["muon", "adam"] = "muon"
+    """What moves the convolutions; all else is Adam's."""
+    lr: float = 1.5e-3
+    """Peak learning rate."""
+    warmup: int = 200
+    """Steps over which the learning rate rises from zero."""
+    lr_end: float = 0.005
+    """Last learning rate as a fraction of the peak."""
+    clip: float = 1.0
+    """Largest norm of the gradient."""
+    ema: float = 0.998
+    """Decay per step of the averaged weights, which are what is validated and exported."""
+
+    objective: Literal["rate-distortion", "published"] = "rate-distortion"
+    """Ours (D + λR + guidance), or the paper's losses at quality 75."""
+    quality: tuple[float, float] = (8.0, 95.0)
+    """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
+    guidance: float = 0.07
+    """Weight of the squared distance between the LR picture and the bicubic one."""
+
+    device: str = "cpu"
+    """"cpu" or "cuda"; under torchrun each process takes the GPU of its local rank."""
+    compile: bool = True
+    """Use torch.compile: halves the step, costs about 1.5 minutes at the start."""
+    threads: int = 1
+    """CPU threads of a CPU run: one, pinned, is faster than two that wait for each other on a busy machine."""
+    workers: int = 0
+    """Processes that cut crops; 0 does it in the training process (enough on a CPU)."""
+    validate_every: float = 20.0
+    """Minutes between validation curves."""
+    seed: int = 0
+    """Seed of initial weights, crops and qualities."""
+
+
+_DIV2K_PAPER = {"objective": "published", "optimizer": "adam", "lr": 2e-4, "clip": 10.0, "batch": 16}
+
+RECIPES: dict[str, tuple[str, TrainConfig]] = {
+    "sain-x2-lite": ("our default network, on one CPU core", TrainConfig()),
+    "sain-x2-lite-gpu": (
+        "the same on a GPU, larger batches and crops",
+        TrainConfig(device="cuda", batch=48, crop=208, workers=8, lr=3e-3, minutes=25),
+    ),
+    "sain-x2-base": (
+        "the paper's network, its losses",
+        TrainConfig(model="sain-x2-base", out=Path("runs/sain-x2-base"), **_DIV2K_PAPER),  # type: ignore[arg-type]
+    ),
+}
+"""Name -> (what it is, settings); the first argument of `python -m training.train`."""

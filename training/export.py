@@ -1,0 +1,58 @@
+"""Turn a training run's checkpoint into weights that the package ships.
+
+    python -m training.export runs/sain-x2-lite
+
+writes `codec/weights/NAME-HASH.safetensors` (averaged weights, tables, how they came about) and makes it the latest
+of its name. Earlier files stay: pictures name the weights that they need. `--replace` removes the one that was the
+latest before: only for weights that were never released.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from codec.models import registry
+from codec.models.configs import CONFIGS
+from codec.models.sain import SAINet
+from codec.models.weights import Weights, write_weights
+from codec.rescaler import MARGIN
+from training.losses import Objective
+
+
+def load_run(run: Path) -> Weights:
+    """The averaged weights of a run's checkpoint."""
+    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    config: dict[str, Any] = json.loads((run / "config.json").read_text())
+    objective = Objective(SAINet(CONFIGS[state["model"]]), MARGIN)
+    averaged = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
+    objective.load_state_dict(averaged)
+    settings = {k: v for k, v in config.items() if k not in ("out", "device", "threads", "workers", "validation")}
+    settings["data"] = [Path(folder).name for folder in config["data"]]
+    training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}
+    tables = objective.base_tables().numpy()
+    return Weights(state["model"], objective.model.config, tables, objective.model.state_dict(), training)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Export a training run's averaged weights into the package.")
+    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("--replace", action="store_true", help="remove the latest weights of that name")
+    arguments = parser.parse_args()
+    weights = load_run(arguments.run)
+    path = write_weights(weights, registry.FOLDER)
+    index = registry.FOLDER / "latest.json"
+    latest: dict[str, str] = json.loads(index.read_text()) if index.exists() else {}
+    before = latest.get(weights.name)
+    latest[weights.name] = path.stem
+    index.write_text(json.dumps(latest, indent=2, sort_keys=True) + "\n")
+    if arguments.replace and before and before != path.stem:
+        (registry.FOLDER / f"{before}.safetensors").unlink()
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

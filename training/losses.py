@@ -1,0 +1,133 @@
+"""One training step's forward pass: photo -> LR picture -> simulated JPEG -> restored photo -> losses."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codec.jpeg.simulator import scale_steps, simulate
+from codec.jpeg.tables import STANDARD, scale_tables
+from codec.models.latent import MixtureLatent
+from codec.models.sain import SAINet
+
+BYTE = 255.0**2
+"""Turns a mean squared error of [0, 1] values into one of 0…255 values."""
+
+
+class Losses(NamedTuple):
+    """Means over the batch; errors are mean squares on the 0…255 scale."""
+
+    total: Tensor
+    distortion: Tensor
+    """Of the restored photo."""
+    bpp: Tensor
+    """Estimated bits of the LR file per HR pixel, without what every file costs."""
+    guidance: Tensor
+    """Between the LR picture and the antialiased bicubic one."""
+
+
+def percent_of(quality: Tensor) -> Tensor:
+    """Libjpeg's scale factor in percent, `[B]` -> `[B]`, of real-valued quality in 1…100."""
+    return torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
+
+
+def rate_weight(percent: Tensor) -> Tensor:
+    """λ: what a bit per pixel is worth in squared error at a quantiser scaled by `percent`.
+
+    A uniform quantiser at high rate gives λ ∝ step²; the exponent and factor that fitted short runs are a little
+    lower (the low-rate end is far from that regime).
+    """
+    return 110 * (percent / 100) ** 1.7
+
+
+class Objective(nn.Module):
+    """A network, its quantisation tables and what they are trained for.
+
+    `tables` are the logarithms of the base tables `[2, 8, 8]` (luma, chroma), trained with the network where the
+    objective has a rate. `margin` LR pixels are cut off behind the encoder: a codec pads its input by that much, so
+    that the LR picture's border never feels the convolutions' zero padding.
+    """
+
+    def __init__(self, model: SAINet, margin: int) -> None:
+        super().__init__()
+        self.model, self.margin = model, margin
+        self.tables = nn.Parameter(torch.full((2, 8, 8), 16.0).log())  # flat: learned ones end near that
+
+    def base_tables(self) -> Tensor:
+        """The tables as a file states them at quality 50: whole numbers `[2, 8, 8]` in 1…255."""
+        return self.tables.detach().exp().round().clamp(1, 255).long()
+
+    def crop(self, lr: Tensor) -> Tensor:
+        """Without the margin, `[B, 3, h, w]` -> `[B, 3, h - 2 m, w - 2 m]`."""
+        return lr[..., self.margin : -self.margin, self.margin : -self.margin]
+
+    def crop_hr(self, x: Tensor) -> Tensor:
+        """The part of an HR picture that belongs to a cropped LR one."""
+        m = self.margin * self.model.config.scale
+        return x[..., m:-m, m:-m]
+
+
+class RateDistortion(Objective):
+    """D + λ R + guidance, for quantisers of every coarseness."""
+
+    def __init__(self, model: SAINet, margin: int, guidance: float) -> None:
+        super().__init__(model, margin)
+        self.guidance = guidance
+
+    def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
+        """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""
+        steps = scale_steps(self.tables.exp(), percent)
+        condition = steps[:, 0].detach().log2().mean((1, 2))
+        lr = self.crop(self.model.downscale(x, condition))
+        decoded = simulate(lr, steps)
+        restored = self.model.upscale(decoded.picture, condition)
+        x, reference = self.crop_hr(x), self.crop(reference)
+
+        distortion = (restored - x).square().mean((1, 2, 3)) * BYTE
+        bpp = decoded.bits / x[0, 0].numel()
+        near = (lr - reference).square().mean((1, 2, 3)) * BYTE
+        outside = (F.relu(-lr) + F.relu(lr - 1)).square().mean((1, 2, 3)) * BYTE
+        loss = distortion + rate_weight(percent) * bpp + self.guidance * near + outside
+        # low qualities have tenfold losses: divide, or they drown the rest
+        total = (loss / (20 * (percent / 100) ** 0.6 + 20)).mean()
+        return Losses(total, distortion.mean(), bpp.mean(), near.mean())
+
+
+class Published(Objective):
+    """SAIN's own losses at quality 75 (arXiv 2303.02353, section 3.4): no rate, standard tables, z sampled.
+
+    L = Charbonnier(x, x̂) + λ/4 (|LR - bicubic|² + |y - JPEG(bicubic)|² + |LR - LR'|² + |y - JPEG(LR)|²), sums over
+    a sample's values, means over the batch; y is the network's compressed LR picture, LR' the one that the inverse
+    pass comes by on its way back, λ = scale².
+    """
+
+    def __init__(self, model: SAINet, margin: int) -> None:
+        super().__init__(model, margin)
+        self.tables.requires_grad_(False)
+        self.tables.copy_(torch.from_numpy(STANDARD).float().log())
+        self.register_buffer("steps", torch.from_numpy(scale_tables(STANDARD, 75)).float()[None], persistent=False)
+
+    def _jpeg(self, lr: Tensor) -> tuple[Tensor, Tensor]:
+        return simulate(lr, self.steps.expand(len(lr), -1, -1, -1))  # type: ignore[operator]
+
+    def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
+        """As `RateDistortion.forward`; `percent` is ignored."""
+        model, latent = self.model, self.model.latent
+        out = model(x)
+        lr, compressed = self.crop(out.lr), self.crop(out.compressed)
+        x, reference = self.crop_hr(x), self.crop(reference)
+        decoded, bits = self._jpeg(lr)
+        sampled = isinstance(latent, MixtureLatent)
+        z = latent.sample(decoded, model.high) if sampled else latent.mode(decoded, model.high)  # type: ignore[operator]
+        restored, lr_again = model.inverse_with_lr(decoded, z)
+        with torch.no_grad():
+            real, real_reference = self._jpeg(lr)[0], self._jpeg(reference)[0]
+
+        charbonnier = ((restored - x).square() + 1e-6).sqrt().sum((1, 2, 3)).mean()
+        pairs = ((lr, reference), (compressed, real_reference), (lr, lr_again), (compressed, real))
+        fits = [(a - b).square().sum((1, 2, 3)).mean() for a, b in pairs]
+        total = charbonnier + model.config.scale**2 / 4 * torch.stack(fits).sum()
+        distortion = (restored - x).square().mean() * BYTE
+        near = (lr - reference).square().mean() * BYTE
+        return Losses(total, distortion, (bits / x[0, 0].numel()).mean(), near)

@@ -1,0 +1,87 @@
+"""The validation curve: a fixed set of pictures through real files at a fixed list of qualities."""
+
+import io
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from bjontegaard import bd_rate
+from PIL import Image
+
+from codec.carriers import jpeg
+from codec.jpeg.tables import condition, scale_tables
+from codec.picture import Picture, Pixels
+from codec.rescaler import Rescaler
+from training.data import find_pictures
+from training.losses import Objective
+
+QUALITIES = (10, 20, 35, 55, 75, 90)
+JPEG_QUALITIES = (5, 8, 12, 18, 25, 35, 50, 65, 75, 85, 92)
+Curve = npt.NDArray[np.float64]
+"""`[columns, points]`: bpp, PSNR in dB, and for ours the LR picture's PSNR to the bicubic one."""
+
+
+def psnr(a: Pixels, b: Pixels) -> float:
+    """RGB, dB."""
+    error = float(np.mean((a.astype(np.float64) - b) ** 2))
+    return 10 * math.log10(255**2 / max(error, 1e-10))
+
+
+def _bpp(size: int, photo: Pixels) -> float:
+    height, width = photo.shape[:2]
+    return float(8 * size / (height * width))
+
+
+def bicubic(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    """The antialiased bicubic picture of `size` (width, height)."""
+    return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+class Validation:
+    """Call it with an objective: its weights' curve, header counted, and BD-rate against full-size JPEG."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.photos = [np.array(Image.open(p).convert("RGB")) for p in find_pictures([folder])[:count]]
+        self.jpeg = self._mean([[self._plain(photo, q) for photo in self.photos] for q in JPEG_QUALITIES])
+
+    @staticmethod
+    def _mean(points: list[list[tuple[float, ...]]]) -> Curve:
+        curve: Curve = np.array(points).mean(1).T
+        return curve
+
+    @staticmethod
+    def _plain(photo: Pixels, quality: int) -> tuple[float, float]:
+        out = io.BytesIO()
+        Image.fromarray(photo).save(out, "JPEG", quality=quality, optimize=True, progressive=True)
+        return _bpp(out.tell(), photo), psnr(photo, np.array(Image.open(out)))
+
+    @staticmethod
+    def _ours(rescaler: Rescaler, photo: Pixels, quality: int) -> tuple[float, float, float]:
+        full = photo.shape[1], photo.shape[0]
+        lr = rescaler.downscale(photo, condition(scale_tables(rescaler.tables, quality)[0]))
+        data = jpeg.write(Picture(lr), rescaler.tables, quality, "sain-xN-name-01234567", full)
+        file = jpeg.read(data)
+        assert file is not None  # noqa: S101 - we wrote it
+        restored = rescaler.upscale(file.picture().rgb, file.condition, full)
+        faithful = psnr(lr, bicubic(photo, rescaler.lr_size(full)))
+        return _bpp(len(data), photo), psnr(photo, restored), faithful
+
+    def __call__(self, objective: Objective) -> dict[str, Any]:
+        device = objective.tables.device
+        rescaler = Rescaler(objective.model, objective.base_tables().cpu().numpy(), device)
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+            curve = self._mean([[self._ours(rescaler, photo, q) for photo in self.photos] for q in QUALITIES])
+        bd = bd_rate(
+            *self.jpeg, *curve[:2], method="pchip", require_matching_points=False, min_overlap=0
+        )  # percent of bits at equal PSNR, over the range that both curves cover
+        bpp, quality, faithful = curve.round(4).tolist()
+        return {
+            "quality": list(QUALITIES),
+            "bpp": bpp,
+            "psnr": quality,
+            "lr_psnr": faithful,
+            "bd_rate": round(float(bd), 2),
+        }
