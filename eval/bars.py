@@ -49,7 +49,7 @@ def lr_fidelity(photo: Pixels, quality: int) -> list[float]:
 
 
 def gain_at_equal_bytes(ours: Points, peer: Points) -> float:
-    """Decibels of one picture's point `ours` `[2]` over the peer's curve `[2, n]` (log-rate interpolated, held at ends)."""
+    """Decibels of one picture's point `ours` `[2]` over the peer's curve `[2, n]` (log-rate, held at its ends)."""
     order = np.argsort(peer[0])
     return float(ours[1] - np.interp(np.log(ours[0]), np.log(peer[0][order]), peer[1][order]))
 

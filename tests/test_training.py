@@ -75,7 +75,7 @@ def losses_of(objective: RateDistortion | Published, photo: Pixels) -> torch.Ten
 
 
 def test_gradients_reach_every_weight_and_the_tables(one_photo: Pixels) -> None:
-    objective = RateDistortion(SAINet(TINY), 4, 0.1)
+    objective = RateDistortion(SAINet(TINY), 4, 0.1, 0.5)
     for parameter in objective.model.parameters():
         torch.nn.init.normal_(parameter, 0, 0.05)
     losses_of(objective, one_photo).backward()

@@ -48,7 +48,9 @@ class TrainConfig:
     quality: tuple[float, float] = (8.0, 95.0)
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
     guidance: float = 0.07
-    """Weight of the squared distance between the LR picture and the bicubic one."""
+    """Weight of the squared luma distance between the LR picture and the bicubic one."""
+    chroma_guidance: float = 0.5
+    """The same for chroma, where patterns show as coloured dots."""
 
     device: str = "cpu"
     """"cpu" or "cuda"; under torchrun each process takes the GPU of its local rank."""

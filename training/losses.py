@@ -23,8 +23,10 @@ class Losses(NamedTuple):
     """Of the restored photo."""
     bpp: Tensor
     """Estimated bits of the LR file per HR pixel, without what every file costs."""
-    guidance: Tensor
-    """Between the LR picture and the antialiased bicubic one."""
+    luma: Tensor
+    """Between the LR picture and the antialiased bicubic one, in Y."""
+    chroma: Tensor
+    """The same in Cb and Cr together."""
 
 
 def percent_of(quality: Tensor) -> Tensor:
@@ -68,12 +70,26 @@ class Objective(nn.Module):
         return x[..., m:-m, m:-m]
 
 
-class RateDistortion(Objective):
-    """D + λ R + guidance, for quantisers of every coarseness."""
+def luma_chroma_error(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean squares `[B]` of the difference of two RGB pictures in Y, and in Cb and Cr together, 0…255 scale.
 
-    def __init__(self, model: SAINet, margin: int, guidance: float) -> None:
+    The eye takes a luma pattern for texture, but sees a chroma pattern of the same size as green and magenta dots.
+    """
+    red, green, blue = (a - b).unbind(1)
+    y = 0.299 * red + 0.587 * green + 0.114 * blue
+    cb, cr = 0.564 * (blue - y), 0.713 * (red - y)
+    return y.square().mean((1, 2)) * BYTE, (cb.square() + cr.square()).mean((1, 2)) * BYTE
+
+
+class RateDistortion(Objective):
+    """D + λ R + guidance, for quantisers of every coarseness.
+
+    `guidance` and `chroma_guidance` weigh the LR picture's squared distance to the bicubic one in luma and chroma.
+    """
+
+    def __init__(self, model: SAINet, margin: int, guidance: float, chroma_guidance: float) -> None:
         super().__init__(model, margin)
-        self.guidance = guidance
+        self.guidance, self.chroma_guidance = guidance, chroma_guidance
 
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""
@@ -86,12 +102,13 @@ class RateDistortion(Objective):
 
         distortion = (restored - x).square().mean((1, 2, 3)) * BYTE
         bpp = decoded.bits / x[0, 0].numel()
-        near = (lr - reference).square().mean((1, 2, 3)) * BYTE
+        luma, chroma = luma_chroma_error(lr, reference)
+        near = self.guidance * luma + self.chroma_guidance * chroma
         outside = (F.relu(-lr) + F.relu(lr - 1)).square().mean((1, 2, 3)) * BYTE
-        loss = distortion + rate_weight(percent) * bpp + self.guidance * near + outside
+        loss = distortion + rate_weight(percent) * bpp + near + outside
         # low qualities have tenfold losses: divide, or they drown the rest
         total = (loss / (20 * (percent / 100) ** 0.6 + 20)).mean()
-        return Losses(total, distortion.mean(), bpp.mean(), near.mean())
+        return Losses(total, distortion.mean(), bpp.mean(), luma.mean(), chroma.mean())
 
 
 class Published(Objective):
@@ -129,5 +146,5 @@ class Published(Objective):
         fits = [(a - b).square().sum((1, 2, 3)).mean() for a, b in pairs]
         total = charbonnier + model.config.scale**2 / 4 * torch.stack(fits).sum()
         distortion = (restored - x).square().mean() * BYTE
-        near = (lr - reference).square().mean() * BYTE
-        return Losses(total, distortion, (bits / x[0, 0].numel()).mean(), near)
+        luma, chroma = (error.mean() for error in luma_chroma_error(lr, reference))
+        return Losses(total, distortion, (bits / x[0, 0].numel()).mean(), luma, chroma)

@@ -4,13 +4,15 @@ One process:        python -m training.train sain-x2-lite --minutes 60
 Several GPUs:       torchrun --nproc-per-node 4 -m training.train sain-x2-lite-gpu
 All flags:          python -m training.train sain-x2-lite --help
 
-Stop it at any time (Ctrl-C): it writes a checkpoint and continues from there when started again with the same
-`--out`. `python -m training.export runs/sain-x2-lite` turns the checkpoint into weights that the package ships.
+Stop it at any time (Ctrl-C, or SIGTERM to a background run): it writes a checkpoint and continues from there when
+started again with the same `--out`. `python -m training.export runs/sain-x2-lite` turns the checkpoint into weights
+that the package ships.
 """
 
 import json
 import math
 import os
+import signal
 import time
 from contextlib import suppress
 from dataclasses import asdict
@@ -43,7 +45,11 @@ def make_objective(config: TrainConfig) -> Objective:
     """The network with its losses, from scratch or from exported weights."""
     model = SAINet(CONFIGS[config.model])
     published = config.objective == "published"
-    objective = Published(model, MARGIN) if published else RateDistortion(model, MARGIN, config.guidance)
+    objective = (
+        Published(model, MARGIN)
+        if published
+        else RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance)
+    )
     if config.init is not None:
         weights = read_weights(config.init)
         model.load_state_dict(weights.tensors)
@@ -180,6 +186,8 @@ def train(config: TrainConfig) -> None:
 
 def main() -> None:
     """Command line: a recipe's name, then flags that change it."""
+    for stop in (signal.SIGINT, signal.SIGTERM):  # a shell makes its background jobs deaf to SIGINT
+        signal.signal(stop, signal.default_int_handler)
     with suppress(BrokenPipeError):
         train(tyro.extras.overridable_config_cli(RECIPES))
 
