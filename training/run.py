@@ -1,0 +1,121 @@
+"""The state of a training run: what is learned, how far it is, and its folder."""
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any, cast
+
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from codec.models.configs import CONFIGS
+from codec.models.sain import SAINet
+from codec.models.weights import read_weights
+from codec.rescaler import MARGIN
+from training.config import TrainConfig
+from training.losses import Objective, Published, RateDistortion
+from training.muon import Muon
+
+
+def make_objective(config: TrainConfig) -> Objective:
+    """The network with its losses, from scratch or from exported weights."""
+    model = SAINet(CONFIGS[config.model])
+    objective: Objective
+    if config.objective == "published":
+        objective = Published(model, MARGIN)
+    else:
+        objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance)
+    if config.init is not None:
+        weights = read_weights(config.init)
+        model.load_state_dict(weights.tensors)
+        with torch.no_grad():
+            objective.tables.copy_(torch.from_numpy(weights.tables).float().log())
+    return objective
+
+
+def make_optimizers(config: TrainConfig, objective: Objective) -> list[torch.optim.Optimizer]:
+    """Muon for the convolutions if asked for, Adam for the rest."""
+    parameters = [p for p in objective.parameters() if p.requires_grad]
+    by_muon = [p for p in parameters if p.ndim == 4 and config.optimizer == "muon"]
+    by_adam = [p for p in parameters if p.ndim != 4 or config.optimizer == "adam"]
+    adam = torch.optim.Adam(by_adam, lr=config.lr)
+    return [adam, Muon(by_muon, lr=config.lr)] if by_muon else [adam]
+
+
+class Run:
+    """One process of a run. Rank 0 owns the folder: config.json, log.jsonl, checkpoint.pt."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+        self.local = int(os.environ.get("LOCAL_RANK", 0))
+        self.device = torch.device(f"cuda:{self.local}" if config.device == "cuda" else config.device)
+        if self.world > 1:
+            torch.distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+        if self.device.type == "cpu":
+            torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.objective = make_objective(config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._average = AveragedModel(self.objective, multi_avg_fn=get_ema_multi_avg_fn(config.ema))  # type: ignore[no-untyped-call]
+        self.optimizers = make_optimizers(config, self.objective)
+        self.step, self.seconds = 0, 0.0
+        self.checkpoint = config.out / "checkpoint.pt"
+        config.out.mkdir(parents=True, exist_ok=True)
+        if self.checkpoint.exists():
+            self._restore()
+        torch.manual_seed(config.seed + 7919 * self.rank + self.step)  # every process, every resumed run draws anew
+        if self.rank == 0:
+            (config.out / "config.json").write_text(json.dumps(asdict(config), default=str, indent=2) + "\n")
+
+    @property
+    def average(self) -> Objective:
+        """The objective with averaged weights."""
+        return cast(Objective, self._average.module)
+
+    def spend(self, seconds: float) -> None:
+        """Count time. All processes go by the first one's clock: they must agree on learning rate and end."""
+        if self.world > 1:
+            clock = torch.tensor(seconds, device=self.device)
+            torch.distributed.broadcast(clock, 0)
+            seconds = clock.item()
+        self.seconds += seconds
+
+    def update(self, rate: float) -> None:
+        """One optimiser step from the gradients at hand, at learning rate `rate`."""
+        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.config.clip)
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._average.update_parameters(self.objective)
+        self.step += 1
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append a line to log.jsonl."""
+        if self.rank == 0:
+            with (self.config.out / "log.jsonl").open("a") as file:
+                file.write(json.dumps({"step": self.step, "minutes": round(self.seconds / 60, 2), **record}) + "\n")
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        if self.rank != 0:
+            return
+        state = {
+            "model": self.config.model,
+            "step": self.step,
+            "seconds": self.seconds,
+            "objective": self.objective.state_dict(),
+            "average": self._average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+        }
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+
+    def _restore(self) -> None:
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.objective.load_state_dict(state["objective"])
+        self._average.load_state_dict(state["average"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
