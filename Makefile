@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 IMAGE ?=
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench bars clean
+.PHONY: help demo test lint bench bars figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ bench: $(VENV)/.ready ## speed of encode, decode and the simulator (pytest-bench
 
 bars: $(VENV)/.ready ## the curve on Kodak and what it is judged by (needs ../shared, 10 minutes)
 	$(RUN)/python -m eval.bars ../shared/data/kodak
+
+figures: $(VENV)/.ready ## docs/kodak.* and docs/demo.png anew (needs ../shared, 10 minutes)
+	$(RUN)/python -m eval.bars ../shared/data/kodak --out docs/kodak
+	$(RUN)/codec demo && cp demo/side-by-side.png docs/demo.png
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache

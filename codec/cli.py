@@ -6,6 +6,7 @@ Errors are one line on standard error. Exit code 1: the input or output was at f
 import argparse
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,10 +37,17 @@ def _read(name: str) -> bytes:
 
 def _check_free(name: str, force: bool) -> None:
     """Before any work: would writing fail?"""
-    if name != "-" and Path(name).exists() and not force:
+    if name == "-":
+        return
+    path, folder = Path(name), Path(name).absolute().parent
+    if path.exists() and not force:
         raise CodecError(f"{name} exists: give --force to replace it")
-    if name != "-" and not Path(name).absolute().parent.is_dir():
-        raise CodecError(f"cannot write {name}: there is no folder {Path(name).parent}")
+    if path.is_dir():
+        raise CodecError(f"cannot write {name}: it is a folder")
+    if not folder.is_dir():
+        raise CodecError(f"cannot write {name}: there is no folder {path.parent}")
+    if not os.access(folder, os.W_OK):
+        raise CodecError(f"cannot write {name}: no permission to write to {path.parent}")
 
 
 def _write(name: str, data: bytes, force: bool) -> None:

@@ -106,7 +106,7 @@ def sheet(pictures: dict[str, Pixels], lr: Image.Image, results: list[Result], s
     photo = pictures["original"]
     side = min(side, *photo.shape[:2])
     top, left = _detail(photo, side)
-    zoom = max(1, 400 // side)
+    zoom = max(1, 480 // side)
     font = ImageFont.load_default(18)
     cell, gap, text = side * zoom, 12, 30
     captions = {r.name: f"{r.name}: {r.bytes:,} B, {r.psnr:.2f} dB" for r in results}

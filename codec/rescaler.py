@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from codec.errors import CodecError
 from codec.jpeg.tables import Table
 from codec.models import registry
 from codec.models.sain import SAINet
@@ -104,9 +105,16 @@ def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[tuple[W
 @lru_cache(maxsize=8)
 def _load(name: str, device: str) -> Rescaler:
     weights = read_weights(registry.path_of(name))
-    return Rescaler(weights.network(), weights.tables, torch.device(device))
+    try:
+        return Rescaler(weights.network(), weights.tables, torch.device(device))
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
+        reason = (str(error).splitlines() or ["unknown"])[0]
+        raise CodecError(f"device {device!r} cannot be used: {reason}") from None
 
 
 def load(model: str, device: str | None = None) -> Rescaler:
-    """The rescaler of a model by name, kept for the next call; on CUDA where there is one, unless told otherwise."""
+    """The rescaler of a model by name, kept for the next call; on CUDA where there is one, unless told otherwise.
+
+    Raises `UnknownModelError`, and `CodecError` for a device that cannot be used.
+    """
     return _load(registry.resolve(model), device or ("cuda" if torch.cuda.is_available() else "cpu"))

@@ -57,6 +57,7 @@ def test_pipes() -> None:
         (["encode", "missing.png", "OUT.jpg"], "missing.png"),
         (["encode", "EMPTY", "OUT.jpg"], "empty"),
         (["encode", PHOTO, "EMPTY"], "exists: give --force"),
+        (["encode", PHOTO, ".", "--force"], "it is a folder"),
         (["encode", PHOTO, "nowhere/x.jpg"], "there is no folder"),
         (["encode", PHOTO, "OUT.jpg", "-q", "0"], "quality must be"),
         (["encode", PHOTO, "OUT.jpg", "--model", "huge"], "no model 'huge'"),
@@ -69,7 +70,7 @@ def test_errors_are_one_line_and_leave_nothing(
     arguments: list[str], message: str, tmp_path: Path, capsys: Capture
 ) -> None:
     (tmp_path / "EMPTY").touch()
-    places = {"EMPTY", "OUT.jpg", "OUT.png", "OUT.xyz", "nowhere/x.jpg"}
+    places = {"EMPTY", ".", "OUT.jpg", "OUT.png", "OUT.xyz", "nowhere/x.jpg"}
     assert main([str(tmp_path / a) if a in places else a for a in arguments]) == 1
     captured = capsys.readouterr()
     assert message in captured.err
@@ -83,6 +84,14 @@ def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as error:
         main(arguments)
     assert error.value.code == 2
+
+
+def test_a_folder_without_permission_is_noticed_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write anywhere
+    assert main(["encode", PHOTO, str(tmp_path / "x.jpg")]) == 1
+    assert "no permission" in capsys.readouterr().err
 
 
 def test_force_replaces(tmp_path: Path) -> None:

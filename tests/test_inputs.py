@@ -151,3 +151,9 @@ def test_numpy_integers_are_whole_numbers(one_photo: Pixels, reference: bytes) -
 def test_unknown_models_are_named(one_photo: Pixels) -> None:
     with pytest.raises(codec.UnknownModelError, match=r"no model 'sain-x3'.*sain-x2-lite"):
         codec.encode(one_photo, model="sain-x3")
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_unusable_devices_are_named(one_photo: Pixels, device: str) -> None:
+    with pytest.raises(codec.CodecError, match=f"device '{device}' cannot be used"):
+        codec.encode(one_photo, device=device)

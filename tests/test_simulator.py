@@ -105,6 +105,13 @@ def test_samples_have_their_own_tables(one_photo: Pixels) -> None:
         torch.testing.assert_close(both.bits[i], alone.bits[0])
 
 
+def test_autocast_does_not_blur_it(one_photo: Pixels) -> None:
+    x, steps = to_tensor(one_photo), torch.from_numpy(scale_tables(STANDARD, 90))[None].float()
+    with torch.autocast("cpu", torch.bfloat16):
+        under = simulate(x, steps)
+    assert torch.equal(under.picture, simulate(x, steps).picture)
+
+
 def test_box_upsampling_differs_from_fancy_but_not_by_much(one_photo: Pixels) -> None:
     tables = torch.from_numpy(scale_tables(STANDARD, 75))[None].float()
     fancy, box = (simulate(to_tensor(one_photo), tables, fancy=f).picture for f in (True, False))

@@ -71,8 +71,14 @@ def simulate(x: Tensor, steps: Tensor, subsampling: Subsampling = "4:2:0", fancy
 
     `x`: `[B, 3, H, W]` sRGB or `[B, 1, H, W]` grey, in [0, 1] (values outside are clipped, the gradient passes);
     any H and W. `steps`: `[B, T, 8, 8]` quantisation steps of each sample in 1…255, luma first, natural order;
-    T = 1 shares one table. `fancy`: the decoder's chroma upsampling (see `color.double`).
+    T = 1 shares one table. `fancy`: the decoder's chroma upsampling (see `color.double`). Computes in float32, under
+    autocast too.
     """
+    with torch.autocast(x.device.type, enabled=False):  # bfloat16 cannot tell 255 levels apart
+        return _simulate(x.float(), steps.float(), subsampling, fancy)
+
+
+def _simulate(x: Tensor, steps: Tensor, subsampling: Subsampling, fancy: bool) -> Simulated:
     x = to_byte(x * 255)
     if x.shape[1] == 1:
         plane, bits = _code_plane(x[:, 0], steps[:, 0], False)
