@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 IMAGE ?=
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench bars figures clean
+.PHONY: help demo test lint bench rd figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,11 +29,12 @@ lint: $(VENV)/.ready ## ruff and mypy
 bench: $(VENV)/.ready ## speed of encode, decode and the simulator (pytest-benchmark)
 	$(RUN)/pytest tests/benchmarks --benchmark-only
 
-bars: $(VENV)/.ready ## the curve on Kodak and what it is judged by (needs ../shared, 10 minutes)
-	$(RUN)/python -m eval.bars ../shared/data/kodak
+rd: $(VENV)/.ready ## results/kodak anew: ours and what one would use instead, a page to look at (needs ../shared)
+	$(RUN)/python -m eval run --memory --dataset ../shared/data/kodak --out results/kodak
+	$(RUN)/python -m eval report results/kodak
+	$(RUN)/python -m eval.bars results/kodak ../shared/data/kodak
 
-figures: $(VENV)/.ready ## docs/kodak.* and docs/demo.png anew (needs ../shared, 10 minutes)
-	$(RUN)/python -m eval.bars ../shared/data/kodak --out docs/kodak
+figures: $(VENV)/.ready ## docs/demo.png anew
 	$(RUN)/codec demo && cp demo/side-by-side.png docs/demo.png
 
 clean: ## remove what the targets made

@@ -1,0 +1,126 @@
+"""Our codec, and what shows where its gain comes from."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+import codec
+from codec.carriers import jpeg
+from codec.models import registry
+from codec.picture import Picture, Pixels
+from eval.codecs.base import MissingCodecError
+from eval.codecs.ordinary import load
+
+if TYPE_CHECKING:
+    from codec.rescaler import Rescaler
+
+QUALITIES = (7, 14, 24, 36, 50, 64, 75, 84, 92)
+
+
+def _rescaler(model: str) -> "Rescaler":
+    from codec import rescaler
+
+    return rescaler.load(model)
+
+
+@dataclass(frozen=True)
+class Ours:
+    """`codec.encode` and `codec.decode`, header and all."""
+
+    model: str = registry.DEFAULT
+    qualities: Sequence[int] = QUALITIES
+
+    @property
+    def name(self) -> str:
+        return self.model
+
+    @property
+    def description(self) -> str:
+        return "ours: half-size JPEG with learned tables, restored by the inverse network"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.name}; {registry.resolve(self.model)}; sain-codec {codec.__version__}"
+
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        return codec.encode(pixels, quality, model=self.model)
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
+        return codec.decode(data, to="numpy")
+
+    def stored(self, data: bytes) -> Pixels | None:
+        return load(data)
+
+
+@dataclass(frozen=True)
+class SROnly(Ours):
+    """A bicubic LR picture in our files, restored by our decoder: what the encoder's hiding adds is missing."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}, SR only"
+
+    @property
+    def description(self) -> str:
+        return "bicubic half-size JPEG with the same tables, restored by the same network"
+
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        rescaler, full = _rescaler(self.model), (pixels.shape[1], pixels.shape[0])
+        small = Image.fromarray(pixels).resize(rescaler.lr_size(full), Image.Resampling.BICUBIC)
+        return jpeg.write(Picture(np.array(small)), rescaler.tables, quality, registry.resolve(self.model), full)
+
+
+@dataclass(frozen=True)
+class Resaved(Ours):
+    """Our file saved again by somebody at `again`, with the standard tables: its pixels are no longer quite ours."""
+
+    again: int = 90
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}, saved again at {self.again}"
+
+    @property
+    def description(self) -> str:
+        return f"our file re-encoded as a JPEG of quality {self.again} before it is restored"
+
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        out = io.BytesIO()
+        stored = Image.fromarray(load(super().encode(pixels, quality)))
+        stored.save(out, "JPEG", quality=self.again, optimize=True, progressive=True)
+        return out.getvalue()
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
+        file = jpeg.read(data)
+        assert file is not None  # noqa: S101 - written by `encode`
+        return _rescaler(self.model).upscale(file.picture().rgb, file.condition, size)
+
+
+@dataclass(frozen=True)
+class BoxDecoded(Ours):
+    """Our file shown by a decoder that repeats chroma samples (libjpeg-turbo's fast upsampling; some hardware)."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.model}, box-upsampled chroma"
+
+    @property
+    def description(self) -> str:
+        return "the stored JPEG decoded with nearest instead of triangle chroma upsampling"
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
+        file = jpeg.read(data)
+        assert file is not None  # noqa: S101
+        return _rescaler(self.model).upscale(self.stored(data), file.condition, size)
+
+    def stored(self, data: bytes) -> Pixels:
+        try:
+            import simplejpeg
+        except ImportError:
+            raise MissingCodecError("simplejpeg is not installed") from None
+        pixels: Pixels = simplejpeg.decode_jpeg(data, "RGB", fastupsample=True)
+        return pixels

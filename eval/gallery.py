@@ -1,0 +1,99 @@
+"""The best, the median and the worst picture as crops, every version at equal bytes."""
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from codec.picture import Pixels
+from eval.codecs import Codec, build
+from eval.curves import quality_at
+from eval.metrics import psnr
+from eval.runner import load_picture
+
+SIDE = 256
+"""Pixels a side of a crop."""
+
+
+def gains(summary: dict[str, Any], ours: str, anchor: str, quality: int) -> dict[str, float]:
+    """Decibels by picture that our point at `quality` lies above the anchor's curve, where that curve reaches it."""
+    result = {}
+    for picture, points in summary["per_picture"][ours].items():
+        point = next((p for p in points if p["quality"] == quality), None)
+        other = summary["per_picture"].get(anchor, {}).get(picture)
+        if point and other:
+            curve = np.array([[p["bpp"] for p in other], [p["psnr"] for p in other]])
+            gain = point["psnr"] - quality_at(curve, point["bpp"])
+            if not np.isnan(gain):
+                result[picture] = float(gain)
+    return result
+
+
+def at_bytes(codec: Codec, pixels: Pixels, size: int) -> bytes:
+    """The codec's file of lowest quality that has at least `size` bytes."""
+    low, high = 1, 100
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if len(codec.encode(pixels, middle)) >= size else (middle + 1, high)
+    return codec.encode(pixels, low)
+
+
+def busiest(pixels: Pixels, side: int) -> tuple[int, int]:
+    """Top left corner of the square with the largest spread of values on a coarse grid."""
+    grey = pixels.mean(2)
+    tops = range(0, max(1, pixels.shape[0] - side + 1), side // 2)
+    lefts = range(0, max(1, pixels.shape[1] - side + 1), side // 2)
+    return max(((t, x) for t in tops for x in lefts), key=lambda c: grey[c[0] : c[0] + side, c[1] : c[1] + side].std())
+
+
+def _png(pixels: Pixels, corner: tuple[int, int], side: int) -> str:
+    out = io.BytesIO()
+    top, left = corner
+    Image.fromarray(pixels[top : top + side, left : left + side]).save(out, "PNG", optimize=True)
+    return base64.b64encode(out.getvalue()).decode()
+
+
+def crops(path: Path, ours: str, others: Sequence[str], quality: int, modulo: int) -> list[dict[str, Any]]:
+    """Original, LR picture (enlarged by repetition), ours, and the others at no fewer bytes than ours."""
+    pixels = load_picture(path, modulo)
+    codec, size = build(ours), (pixels.shape[1], pixels.shape[0])
+    corner, side = busiest(pixels, SIDE), SIDE
+    data = codec.encode(pixels, quality)
+    stored = codec.stored(data)
+    result: list[dict[str, Any]] = [
+        {"label": "original", "png": _png(pixels, corner, side), "bytes": None, "psnr": None}
+    ]
+    if stored is not None:
+        large = np.array(Image.fromarray(stored).resize(size, Image.Resampling.NEAREST))
+        label = "LR as stored, enlarged"
+        result.append({"label": label, "png": _png(large, corner, side), "bytes": len(data), "psnr": None})
+    for name in (ours, *others):
+        one = build(name)
+        file = data if name == ours else at_bytes(one, pixels, len(data))
+        restored = one.decode(file, size)
+        entry = {"label": one.name, "png": _png(restored, corner, side)}
+        result.append(entry | {"bytes": len(file), "psnr": psnr(pixels, restored)})
+    return result
+
+
+def gallery(
+    summary: dict[str, Any], paths: dict[str, Path], keys: Sequence[str], ours: str, quality: int, modulo: int
+) -> list[dict[str, Any]]:
+    """Three entries for the report; fewer where there are fewer pictures, none without full-size JPEG beside ours."""
+    anchor = build("jpeg").name
+    ranked = sorted(gains(summary, build(ours).name, anchor, quality).items(), key=lambda item: item[1])
+    if "jpeg" not in keys or not ranked:
+        return []
+    places = {"best": -1, "median": len(ranked) // 2, "worst": 0}
+    others = [key for key in ("jpeg", "avif") if key in keys]
+    chosen: dict[str, dict[str, Any]] = {}
+    for rank, place in places.items():
+        name, gain = ranked[place]
+        if name not in chosen:
+            shown = crops(paths[name], ours, others, quality, modulo)
+            chosen[name] = {"picture": name, "rank": rank, "gain_db": gain, "crops": shown}
+    return list(chosen.values())
