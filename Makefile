@@ -30,7 +30,7 @@ bench: $(VENV)/.ready ## speed of encode, decode and the simulator (pytest-bench
 	$(RUN)/pytest tests/benchmarks --benchmark-only
 
 rd: $(VENV)/.ready ## results/kodak anew: ours and what one would use instead, a page to look at (needs ../shared)
-	$(RUN)/python -m eval run --memory --dataset ../shared/data/kodak --out results/kodak
+	$(RUN)/python -m eval run --memory --dataset kodak --out results/kodak
 	$(RUN)/python -m eval report results/kodak
 	$(RUN)/python -m eval.bars results/kodak ../shared/data/kodak
 

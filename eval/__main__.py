@@ -1,9 +1,9 @@
 """Rate-distortion evaluation.
 
-    python -m eval run --dataset ../shared/data/kodak --out results/kodak
+    python -m eval run --dataset kodak --out results/kodak
     python -m eval run --codec ours jpeg --dataset my/photos --out results/mine --qualities 20 40 60 80
-    python -m eval run --protocol rescaling --dataset ../shared/data/set14 --out results/set14
-    python -m eval run --protocol robustness --dataset ../shared/data/kodak --out results/robust
+    python -m eval run --protocol rescaling --dataset set14 --out results/set14
+    python -m eval run --protocol robustness --dataset kodak --out results/robustness
     python -m eval report results/kodak
 
 `run` measures what its cache does not hold yet, and writes summary.json, results.csv, one CompressAI JSON per codec and
@@ -38,8 +38,14 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 GALLERY_QUALITY = 50
 
 
+def folder_of(dataset: str) -> Path:
+    """A folder, or one of that name in `$EVAL_DATA` (by default the data folder beside the checkout)."""
+    named = Path(os.environ.get("EVAL_DATA", "../shared/data")) / dataset
+    return named if not Path(dataset).is_dir() and named.is_dir() else Path(dataset)
+
+
 def find(dataset: Path) -> list[Path]:
-    """Pictures directly in a folder, by name; exits with 2 if there are none or two share a name."""
+    """Pictures directly in a folder, by name; ends the program if there are none or two share a name."""
     paths = sorted(p for p in dataset.glob("*") if p.suffix.lower() in SUFFIXES) if dataset.is_dir() else []
     if not paths:
         sys.exit(f"eval: no pictures in {dataset}")
@@ -162,7 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("run", help="measure codecs on a folder of pictures")
     command.add_argument("--codec", nargs="+", help=f"of {', '.join(choices())}")
-    command.add_argument("--dataset", type=Path, required=True, help="folder of pictures")
+    command.add_argument(
+        "--dataset", type=folder_of, required=True, help="folder of pictures, or its name in $EVAL_DATA"
+    )
     command.add_argument("--out", type=Path, required=True, help="folder for results and their cache")
     command.add_argument("--protocol", choices=PROTOCOLS, default="rd", help="what to measure (default: rd)")
     command.add_argument("--qualities", nargs="+", type=int, help="instead of each codec's own")

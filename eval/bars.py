@@ -1,6 +1,6 @@
 """What the default model is judged by, of a finished run on Kodak:
 
-python -m eval run --dataset ../shared/data/kodak --out results/kodak
+python -m eval run --dataset kodak --out results/kodak
 python -m eval.bars results/kodak ../shared/data/kodak
 """
 

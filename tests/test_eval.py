@@ -15,7 +15,7 @@ from skimage.color import rgb2ycbcr
 
 from codec.picture import Pixels
 from eval import metrics
-from eval.__main__ import main
+from eval.__main__ import folder_of, main
 from eval.codecs import Codec, MissingCodecError, build, choices, learned
 from eval.curves import compare, interval, quality_at
 from eval.gallery import at_bytes, busiest
@@ -91,7 +91,9 @@ def test_quality_at_a_rate() -> None:
     assert math.isnan(quality_at(curve(), 100.0))
 
 
-@pytest.mark.parametrize("name", ["ours", "sr-only", "jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x4-webp"])
+@pytest.mark.parametrize(
+    "name", ["ours", "sr-only", "box-chroma", "jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x4-webp"]
+)
 def test_codecs_keep_their_contract(name: str, one_photo: Pixels) -> None:
     codec: Codec = build(name)
     photo = one_photo[:141, :187]
@@ -105,7 +107,7 @@ def test_codecs_keep_their_contract(name: str, one_photo: Pixels) -> None:
         sizes.append(len(data))
         assert codec.decode(data, size).shape == photo.shape
         stored = codec.stored(data)
-        assert (stored is None) == (name not in ("ours", "sr-only", "lanczos-x4-webp"))
+        assert (stored is None) == (name not in ("ours", "sr-only", "box-chroma", "lanczos-x4-webp"))
     assert sizes[0] < sizes[1]
     assert codec.name in codec.identity
     assert codec.description
@@ -146,6 +148,14 @@ def test_compressai_codes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one_p
     coder = build("compressai:bmshj2018-factorized")
     data = coder.encode(one_photo, 1)
     assert coder.decode(data, (192, 144)).shape == one_photo.shape
+
+
+def test_box_upsampling_is_another_picture(one_photo: Pixels) -> None:
+    data = build("ours").encode(one_photo, 75)
+    fancy, box = (build(name).stored(data) for name in ("ours", "box-chroma"))
+    assert fancy is not None
+    assert box is not None
+    assert 0 < np.abs(fancy.astype(int) - box).mean() < 4
 
 
 def test_a_file_saved_again_loses_but_is_restored(one_photo: Pixels) -> None:
@@ -255,6 +265,13 @@ def test_our_figures_stand_beside_the_papers(tmp_path: Path, capsys: pytest.Capt
     assert "QF30" in printed
     assert "29.57" in printed  # SAIN's published figure on Set14 at quality factor 30
     assert [line for line in printed.splitlines() if line.startswith("sain-x2-lite  ") and "(" in line]
+
+
+def test_datasets_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setenv("EVAL_DATA", str(tmp_path))
+    assert folder_of("mine") == tmp_path / "mine"
+    assert folder_of(str(PICTURES)) == PICTURES
 
 
 def test_usage_errors(tmp_path: Path) -> None:

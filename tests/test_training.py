@@ -17,7 +17,7 @@ from tests.conftest import PICTURES, to_tensor
 from training import config as configs
 from training.config import RECIPES, TrainConfig
 from training.data import Crops, find_pictures, load_pictures
-from training.export import load_run
+from training.export import average, load_run
 from training.losses import Published, RateDistortion, percent_of, rate_weight
 from training.muon import Muon, orthogonalise
 from training.train import learning_rate, train
@@ -164,3 +164,16 @@ def test_a_run_can_start_from_exported_weights(settings: TrainConfig, tmp_path: 
     train(warm)
     for key, value in load_run(warm.out).tensors.items():
         assert torch.equal(value, read_weights(exported).tensors[key]), key
+
+
+def test_runs_that_parted_can_be_averaged(settings: TrainConfig, tmp_path: Path) -> None:
+    train(settings)
+    one = load_run(settings.out)
+    other = dataclasses.replace(one, tensors={k: v + 2 for k, v in one.tensors.items()}, tables=one.tables + 2)
+    mean = average([one, other])
+    assert np.array_equal(mean.tables, one.tables + 1)
+    for key, value in one.tensors.items():
+        torch.testing.assert_close(mean.tensors[key], value + 1)
+    assert mean.training["averaged"] == 2
+    with pytest.raises(ValueError, match="different networks"):
+        average([one, dataclasses.replace(one, name="other")])

@@ -4,14 +4,17 @@
 
 writes `codec/weights/NAME-HASH.safetensors` (averaged weights, tables, how they came about) and makes it the latest
 of its name. Earlier files stay: pictures name the weights that they need. `--replace` removes the one that was the
-latest before: only for weights that were never released.
+latest before: only for weights that were never released. Several runs that parted from a common checkpoint (with
+other seeds) are averaged: they lie in one basin (model soups, Wortsman et al., arXiv 2203.05482).
 """
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from codec.models import registry
@@ -36,13 +39,23 @@ def load_run(run: Path) -> Weights:
     return Weights(state["model"], objective.model.config, tables, objective.model.state_dict(), training)
 
 
+def average(runs: Sequence[Weights]) -> Weights:
+    """The mean of runs of one network, tables rounded; raises ValueError if they do not fit together."""
+    first = runs[0]
+    if any(r.config != first.config or r.name != first.name for r in runs):
+        raise ValueError("runs of different networks cannot be averaged")
+    tensors = {k: torch.stack([r.tensors[k] for r in runs]).mean(0) for k in first.tensors}
+    tables = np.rint(np.mean([r.tables for r in runs], 0)).astype(np.int64)
+    return Weights(first.name, first.config, tables, tensors, {**first.training, "averaged": len(runs)})
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Export a training run's averaged weights into the package.")
-    parser.add_argument("run", type=Path, help="folder of the run")
+    parser.add_argument("run", type=Path, nargs="+", help="folder of the run; of several, the average")
     parser.add_argument("--replace", action="store_true", help="remove the latest weights of that name")
     arguments = parser.parse_args()
-    weights = load_run(arguments.run)
+    weights = average([load_run(run) for run in arguments.run])
     path = write_weights(weights, registry.FOLDER)
     index = registry.FOLDER / "latest.json"
     latest: dict[str, str] = json.loads(index.read_text()) if index.exists() else {}
