@@ -72,7 +72,7 @@ RECIPES: dict[str, tuple[str, TrainConfig]] = {
     "sain-x2-lite": ("our default network, on one CPU core", TrainConfig()),
     "sain-x2-lite-gpu": (
         "the same on a GPU, larger batches and crops",
-        TrainConfig(device="cuda", batch=48, crop=208, workers=8, lr=3e-3, minutes=25),
+        TrainConfig(device="cuda", batch=48, crop=208, workers=8, lr=2e-3, minutes=25),
     ),
     "sain-x2-base": (
         "the paper's network, its losses",

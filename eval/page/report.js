@@ -169,8 +169,9 @@ function buildChart() {
     ...summary.pictures.map((p) => [p.name, `${p.name} (${p.width} × ${p.height})`])]);
   series.forEach((line, i) => Object.assign(line, { colour: `var(--c${i % 10})`, mark: MARKS[i % MARKS.length] }));
   $("legend").append(...series.map((line) => el("li", {}, legendButton(line))));
-  const sources = Object.entries(summary.published).map(([name, curve]) => `${name}: ${curve.source}`);
-  if (sources.length) $("sources").append(`Dashed: published means, not measured here. ${sources.join("; ")}.`);
+  const sources = Object.entries(summary.published);
+  $("sources").hidden = !sources.length;
+  $("source-list").append(...sources.map(([name, curve]) => el("li", {}, el("b", {}, name), ` ${curve.source}`)));
   for (const id of ["metric", "picture", "log"]) $(id).addEventListener("change", draw);
   window.addEventListener("resize", draw);
   draw();
@@ -234,8 +235,8 @@ function drawMissing() {
 
 // ---- The gallery
 function shot({ picture, rank, gain_db: gain, crops }) {
-  const isOurs = (crop) => summary.codecs.some((codec) => codec.ours && codec.name === crop.label);
-  const rival = crops.findIndex((crop) => crop.psnr != null && !isOurs(crop)), ours = crops.findIndex(isOurs);
+  const rival = crops.findIndex((crop) => crop.psnr != null && !isOurs(crop.label));
+  const ours = crops.findIndex((crop) => isOurs(crop.label));
   const range = el("input", { type: "range", max: 100, step: 0.5, value: 50 });
   const sides = [["Left", Math.max(0, rival)], ["Right", ours < 0 ? crops.length - 1 : ours]].map(([side, chosen]) => {
     const img = el("img"), facts = el("small");
@@ -267,7 +268,10 @@ $("about").append(`${plural(summary.codecs.length, "codec")}, ${plural(summary.m
 if (summary.missing.length)
   $("about").append(el("a", { href: "#missing" }, `${plural(summary.missing.length, "result")} missing.`));
 $("command").append(summary.command);
-choices($("anchor"), [...new Set(summary.bd.map((entry) => entry.anchor))].map((name) => [name, name]));
+// What one has goes first: readers ask what it saves against that, not what that would save against ours.
+const isOurs = (name) => summary.codecs.some((codec) => codec.ours && codec.name === name);
+const anchors = [...new Set(summary.bd.map((entry) => entry.anchor))].sort((a, b) => isOurs(a) - isOurs(b));
+choices($("anchor"), anchors.map((name) => [name, name]));
 $("anchor").addEventListener("change", drawBd);
 $("bd-section").hidden = !summary.bd.length;
 $("gallery").hidden = !gallery.length;
