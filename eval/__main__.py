@@ -19,14 +19,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval import published
 from eval.codecs import DEFAULT, ROBUSTNESS, Codec, MissingCodecError, build, choices
-from eval.gallery import gallery
-from eval.output import draw, write_compressai, write_csv
+from eval.evaluate import evaluate
 from eval.report import render
 from eval.rescaling import table
-from eval.runner import Cache, Job, memory_of, run
-from eval.summary import summarise
+from eval.runner import Job
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
 PROTOCOLS: dict[str, dict[str, Any]] = {
@@ -35,7 +32,6 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "rescaling": {"codecs": ("ours", "lanczos-x2-jpeg"), "modulo": 12, "border": 2, "qualities": (30, 50, 70, 80, 90)},
     "robustness": {"codecs": ROBUSTNESS, "modulo": 1, "border": 0, "qualities": None},
 }
-GALLERY_QUALITY = 50
 
 
 def folder_of(dataset: str) -> Path:
@@ -81,55 +77,12 @@ def run_command(args: argparse.Namespace) -> int:
         for key, codec in codecs.items()
         for quality in (qualities or codec.qualities)
     ]
-    args.out.mkdir(parents=True, exist_ok=True)
-    records = run(jobs, Cache(args.out / "cache.jsonl"), args.workers)
-    summary = summarise(records, list(codecs.values()), list(codecs), args.dataset.name)
-    summary["missing"] = missing + summary["missing"]
-    summary["command"] = "python -m eval " + shlex.join(sys.argv[1:])
-    if args.memory:
-        middle = {
-            key: (qualities or codec.qualities)[len(qualities or codec.qualities) // 2] for key, codec in codecs.items()
-        }
-        peaks = memory_of(Job(key, paths[0], quality, **options) for key, quality in middle.items())
-        by_name = {codecs[key].name: peak for key, peak in peaks.items()}
-        summary["codecs"] = [codec | {"peak_mb": by_name.get(codec["name"])} for codec in summary["codecs"]]
-    summary["published"] = published_curves(summary["dataset"])
-    if "ours" in codecs:
-        by_name_path = {path.stem: path for path in paths}
-        summary["gallery"] = gallery(
-            summary, by_name_path, list(codecs), "ours", _nearest(codecs["ours"], qualities), options["modulo"]
-        )
-    (args.out / "summary.json").write_text(json.dumps(summary) + "\n")
-    write_csv(records, args.out / "results.csv")
-    write_compressai(summary, args.out)
-    draw(
-        summary,
-        {k: v for k, v in summary["published"].items() if k in ("VTM", "cheng2020-anchor")},
-        args.out / "curves.png",
-    )
+    about = {"dataset": args.dataset.name, "missing": missing, "command": "python -m eval " + shlex.join(sys.argv[1:])}
+    summary = evaluate(jobs, codecs, args.out, args.workers, args.memory, about)
     print_table(summary)
     if args.protocol == "rescaling":
         print("\n".join(table(summary, args.dataset.name)))
     return 1 if summary["missing"] else 0
-
-
-def _nearest(codec: Codec, qualities: Sequence[int] | None) -> int:
-    return min(qualities or codec.qualities, key=lambda quality: abs(quality - GALLERY_QUALITY))
-
-
-def published_curves(dataset: str) -> dict[str, Any]:
-    """Published curves of a data set as the summary holds them, none for others."""
-    try:
-        curves = published.curves(dataset)
-    except ValueError:
-        return {}
-    result = {}
-    for name, curve in curves.items():
-        entry: dict[str, Any] = {"source": curve.source, "bpp": list(curve.bpp), "psnr": list(curve.psnr)}
-        if curve.ms_ssim is not None:
-            entry["ms_ssim_db"] = curve.points("ms_ssim_db")[1].tolist()
-        result[name] = entry
-    return result
 
 
 def print_table(summary: dict[str, Any]) -> None:

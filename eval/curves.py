@@ -10,7 +10,8 @@ from scipy.interpolate import PchipInterpolator
 
 Points = npt.NDArray[np.float64]
 """`[2, n]`: bits per pixel, and a quality for which higher is better (dB, SSIMULACRA2)."""
-RESAMPLES = 400
+RESAMPLES = 300
+_OPTIONS = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,8 @@ def _cut(curve: Points, low: float, high: float, points: int = 49) -> Points:
     return np.stack([np.exp(PchipInterpolator(curve[1], np.log(curve[0]))(at)), at])
 
 
-def compare(anchor: Points, ours: Points, low: float = -math.inf, high: float = math.inf) -> Comparison:
-    """BD-rate (Bjøntegaard, VCEG-M33; piecewise cubic) of `ours` against `anchor`, never extrapolated.
-
-    The range is what both cover, cut to `low`…`high`. Raises ValueError if that is empty or a curve has fewer than
-    four points.
-    """
+def _overlap(anchor: Points, ours: Points, low: float, high: float) -> tuple[Points, Points, float, float]:
+    """Both curves, sorted, and the range of quality that they share within `low`…`high`; raises ValueError."""
     anchor, ours = _sorted(anchor), _sorted(ours)
     if min(anchor.shape[1], ours.shape[1]) < 4:
         raise ValueError("a curve has fewer than four rising points")
@@ -53,11 +50,26 @@ def compare(anchor: Points, ours: Points, low: float = -math.inf, high: float = 
     high = min(high, float(anchor[1].max()), float(ours[1].max()))
     if not low < high:
         raise ValueError("the curves share no range of quality")
-    options = {"method": "pchip", "require_matching_points": False, "min_overlap": 0}
-    percent = bd_rate(*_cut(anchor, low, high), *_cut(ours, low, high), **options)
+    return anchor, ours, low, high
+
+
+def bd_percent(anchor: Points, ours: Points, low: float = -math.inf, high: float = math.inf) -> float:
+    """BD-rate of `ours` against `anchor` (Bjøntegaard, VCEG-M33; piecewise cubic), never extrapolated.
+
+    The range is what both cover, cut to `low`…`high`. Raises ValueError if that is empty or a curve has fewer than
+    four points.
+    """
+    anchor, ours, low, high = _overlap(anchor, ours, low, high)
+    return float(bd_rate(*_cut(anchor, low, high), *_cut(ours, low, high), **_OPTIONS))
+
+
+def compare(anchor: Points, ours: Points, low: float = -math.inf, high: float = math.inf) -> Comparison:
+    """`bd_percent` with its range, and BD-quality over the shared range of rate (nan if there is none)."""
+    percent = bd_percent(anchor, ours, low, high)
+    anchor, ours, low, high = _overlap(anchor, ours, low, high)
     shares_rate = max(anchor[0].min(), ours[0].min()) < min(anchor[0].max(), ours[0].max())
-    quality = bd_psnr(*anchor, *ours, **options) if shares_rate else math.nan
-    return Comparison(float(percent), float(quality), low, high)
+    quality = bd_psnr(*anchor, *ours, **_OPTIONS) if shares_rate else math.nan
+    return Comparison(percent, float(quality), low, high)
 
 
 def interval(anchor: npt.NDArray[np.float64], ours: npt.NDArray[np.float64], low: float, high: float) -> list[float]:
@@ -70,7 +82,7 @@ def interval(anchor: npt.NDArray[np.float64], ours: npt.NDArray[np.float64], low
     for _ in range(RESAMPLES):
         drawn = random.integers(0, len(ours), len(ours))
         try:
-            percents.append(compare(anchor[drawn].mean(0), ours[drawn].mean(0), low, high).percent)
+            percents.append(bd_percent(anchor[drawn].mean(0), ours[drawn].mean(0), low, high))
         except ValueError:  # this draw's mean curves do not overlap
             continue
     return [float(p) for p in np.percentile(percents, [2.5, 97.5])] if percents else [math.nan, math.nan]

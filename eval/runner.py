@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from tqdm import tqdm
 
 from codec.picture import Pixels, read_picture
@@ -46,10 +46,14 @@ def load_picture(path: Path, modulo: int = 1) -> Pixels:
     return pixels[: pixels.shape[0] // modulo * modulo, : pixels.shape[1] // modulo * modulo]
 
 
+@lru_cache(maxsize=4096)
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def key_of(job: Job) -> str:
     """What the result depends on: codec and its versions, pixels, quality, metrics. Raises `MissingCodecError`."""
-    content = hashlib.sha256(job.picture.read_bytes()).hexdigest()
-    parts = [build(job.codec).identity, content, job.quality, job.border, job.modulo, metrics.VERSION]
+    parts = [build(job.codec).identity, _content(job.picture), job.quality, job.border, job.modulo, metrics.VERSION]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
@@ -146,9 +150,3 @@ def mean_curve(records: Sequence[Record]) -> list[Record]:
         means = {k: float(np.mean([r[k] for r in group])) for k in numbers if all(r.get(k) is not None for r in group)}
         curve.append({"quality": quality, **means})
     return curve
-
-
-def open_size(path: Path) -> tuple[int, int]:
-    """Width and height of a picture, without decoding it."""
-    with Image.open(path) as img:
-        return img.size

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eval.codecs import Codec
-from eval.curves import Comparison, compare, interval
+from eval.curves import bd_percent, compare, interval
 from eval.metrics import LABELS
 from eval.runner import Record, mean_curve
 
@@ -40,13 +41,10 @@ def bd_entry(
         mean = compare(anchor.mean(0), ours.mean(0), low, high)
     except ValueError as error:
         return {"bd_rate": None, "reason": str(error)}
-    each: list[Comparison] = []
+    percents: list[float] = []
     for one, other in zip(anchor, ours, strict=True):
-        try:
-            each.append(compare(one, other, low, high))
-        except ValueError:
-            continue
-    percents = [c.percent for c in each]
+        with suppress(ValueError):  # one picture's curves may not overlap where the means do
+            percents.append(bd_percent(one, other, low, high))
     return {
         "bd_rate": mean.percent,
         "bd_quality": None if math.isnan(mean.quality) else mean.quality,
@@ -54,7 +52,7 @@ def bd_entry(
         "high": mean.high,
         "interval": interval(anchor, ours, low, high),
         "wins": sum(p < 0 for p in percents),
-        "pictures": len(each),
+        "pictures": len(percents),
         "spread": [float(p) for p in np.percentile(percents, [0, 25, 50, 75, 100])] if percents else None,
     }
 

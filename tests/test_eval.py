@@ -227,7 +227,7 @@ def test_gallery_gives_the_others_no_fewer_bytes(one_photo: Pixels) -> None:
     assert left % 48 == 0
 
 
-def test_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = tmp_path / "photos"
     pictures.mkdir()
     for name in ("kodim04-crop", "kodim23-crop"):
@@ -246,6 +246,10 @@ def test_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert len(list(csv.DictReader(file))) == 16
     with Image.open(out / "curves.png") as img:
         assert img.width > 1000
+    # a second run only reads
+    with monkeypatch.context() as patch:
+        patch.setattr("eval.evaluate.run", None)
+        assert main([*command, *qualities]) == 0
     assert main(["report", str(out)]) == 0
     assert "sain-x2-lite" in (out / "report.html").read_text()
     # a broken picture and a codec that is not there: the rest is reported, the exit code says so
