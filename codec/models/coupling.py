@@ -37,7 +37,7 @@ class VanillaBlock(nn.Module):
 
     def _log_scale(self, y1: Tensor, embedding: Tensor | None) -> Tensor:
         # 2 sigmoid(h) - 1 = tanh(h / 2): between -1 and 1, so exp() can neither vanish nor explode
-        return torch.tanh(torch.as_tensor(self._call("H", y1, embedding)) / 2)
+        return torch.tanh(self._call("H", y1, embedding) / 2)
 
     def _couple(self, y1: Tensor, x2: Tensor, embedding: Tensor | None) -> Tensor:
         if "H" in self.specs:
