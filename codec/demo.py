@@ -15,8 +15,8 @@ from codec.api import decode, encode
 from codec.files import write_whole
 from codec.picture import Pixels, read_picture
 
-SAMPLE = Path(__file__).parent / "samples" / "kodim23.png"
-"""From the Kodak set, released for unrestricted use."""
+SAMPLE = Path(__file__).parent / "samples" / "kodim20.png"
+"""From the Kodak set, released for unrestricted use; of its 24 pictures the one where our gain is the median."""
 
 
 @dataclass(frozen=True)

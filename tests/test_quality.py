@@ -41,7 +41,7 @@ def test_better_than_plain_jpeg_of_the_same_bytes(peer: str, quality: int, gain:
 
 def test_the_lr_picture_is_the_photo_only_smaller(photo: Pixels) -> None:
     fidelity, similarity = lr_fidelity(photo, 75)
-    assert fidelity > 31
+    assert fidelity > 30  # one of the three is a detail of Kodak's hardest picture; the bar is 33 in the mean of 24
     assert similarity > 0.94
 
 
@@ -53,14 +53,14 @@ def point(peer: Codec, photo: Pixels, quality: int) -> tuple[float, float]:
 
 
 def test_bars_on_kodak(kodak: list[Path]) -> None:
-    # every third picture and few qualities; `make rd` measures all
+    # every third picture and few qualities, hence a bar of its own: `tests/test_results.py` holds the whole set's
     photos = [pixels_of(path) for path in kodak[::3]]
     qualities = {"ours": (8, 20, 40, 60, 75), "jpeg": (4, 10, 20, 40, 65, 85), "lanczos-x2-jpeg": (35, 65, 85, 95, 100)}
     curves = {
         key: np.array([np.transpose([point(build(key), photo, q) for q in each]) for photo in photos])
         for key, each in qualities.items()
     }
-    assert compare(curves["jpeg"].mean(0), curves["ours"].mean(0), 26, 31).percent < -43
+    assert compare(curves["jpeg"].mean(0), curves["ours"].mean(0), 26, 31).percent < -41.5
     pairs = zip(curves["ours"], curves["lanczos-x2-jpeg"], strict=True)
     assert np.mean([gain_at_equal_bytes(ours[:, -1], peer) for ours, peer in pairs]) > 1.5
     fidelity = np.mean([lr_fidelity(photo, 75) for photo in photos], 0)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from codec.models import registry
+from eval.bars import bars
 from eval.codecs import build
 from eval.curves import quality_at
 
@@ -43,6 +44,16 @@ def test_other_codecs_agree_with_an_independent_measurement(summary: dict[str, A
     curve = np.array([[p["bpp"], p["psnr"]] for p in summary["curves"][name]]).T
     for bpp, expected in zip((0.25, 0.5, 0.75), MEASURED[name], strict=True):
         assert quality_at(curve, bpp) == pytest.approx(expected, abs=0.1)
+
+
+def test_they_hold_the_bars(summary: dict[str, Any], kodak: list[Path]) -> None:
+    measured = list(bars(summary, kodak[0].parent).values())
+    psnr_bd, ms_ssim_bd, gain, lr_psnr, lr_ssim = measured
+    assert psnr_bd <= -43
+    assert ms_ssim_bd <= -33
+    assert gain >= 1.5
+    assert lr_psnr >= 33
+    assert lr_ssim >= 0.96
 
 
 @pytest.mark.parametrize("metric", ["psnr", "ms_ssim_db", "ssimulacra2"])

@@ -47,9 +47,9 @@ class TrainConfig:
     """Ours (D + λR + guidance), or the paper's losses at quality 75."""
     quality: tuple[float, float] = (8.0, 95.0)
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
-    guidance: float = 0.1
+    guidance: float = 0.05
     """Weight of the squared luma distance between the LR picture and the bicubic one."""
-    chroma_guidance: float = 2.0
+    chroma_guidance: float = 0.7
     """The same for chroma, where patterns show as coloured dots."""
 
     device: str = "cpu"
