@@ -44,9 +44,9 @@ def _pixels(data: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def _at_least(size: int, write: Callable[[int], bytes]) -> bytes:
+def at_least(size: int, write: Callable[[int], bytes], highest: int = 95) -> bytes:
     """The file of lowest quality that has at least `size` bytes: the other side never gets fewer than we do."""
-    low, high = 1, 95
+    low, high = 1, highest
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if len(write(middle)) >= size else (middle + 1, high)
@@ -79,8 +79,8 @@ def compare(photo: Pixels, quality: int) -> tuple[list[Result], dict[str, Pixels
     encode(photo[:16, :16], quality)  # loads the model: a service does that once, so it is not timed
     ours, restored, data = _measure("ours", photo, lambda: encode(photo, quality), lambda d: decode(d, to="numpy"))
     small = img.resize((-(-img.width // 2), -(-img.height // 2)), Image.Resampling.BICUBIC)
-    full = _at_least(len(data), lambda q: _jpeg(img, q))
-    down = _at_least(len(data), lambda q: _jpeg(small, q))
+    full = at_least(len(data), lambda q: _jpeg(img, q))
+    down = at_least(len(data), lambda q: _jpeg(small, q))
 
     def enlarge(file: bytes) -> Pixels:
         return np.asarray(Image.fromarray(_pixels(file)).resize(img.size, Image.Resampling.BICUBIC))
@@ -91,7 +91,7 @@ def compare(photo: Pixels, quality: int) -> tuple[list[Result], dict[str, Pixels
     return [ours, plain[0], bicubic[0]], pictures, data
 
 
-def _detail(photo: Pixels, side: int) -> tuple[int, int]:
+def busiest(photo: Pixels, side: int) -> tuple[int, int]:
     """Top left corner of the busiest square of a coarse grid: where differences show."""
     grey = photo.mean(2)
     best = (-1.0, 0, 0)
@@ -105,7 +105,7 @@ def sheet(pictures: dict[str, Pixels], lr: Image.Image, results: list[Result], s
     """One picture to judge by: the file as any viewer shows it, then the same detail of every version, enlarged."""
     photo = pictures["original"]
     side = min(side, *photo.shape[:2])
-    top, left = _detail(photo, side)
+    top, left = busiest(photo, side)
     zoom = max(1, 480 // side)
     font = ImageFont.load_default(18)
     cell, gap, text = side * zoom, 12, 30

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from codec.demo import at_least, busiest
 from codec.picture import Pixels
 from eval.codecs import Codec, build
 from eval.curves import quality_at
@@ -35,19 +36,7 @@ def gains(summary: dict[str, Any], ours: str, anchor: str, quality: int) -> dict
 
 def at_bytes(codec: Codec, pixels: Pixels, size: int) -> bytes:
     """The codec's file of lowest quality that has at least `size` bytes."""
-    low, high = 1, 100
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if len(codec.encode(pixels, middle)) >= size else (middle + 1, high)
-    return codec.encode(pixels, low)
-
-
-def busiest(pixels: Pixels, side: int) -> tuple[int, int]:
-    """Top left corner of the square with the largest spread of values on a coarse grid."""
-    grey = pixels.mean(2)
-    tops = range(0, max(1, pixels.shape[0] - side + 1), side // 2)
-    lefts = range(0, max(1, pixels.shape[1] - side + 1), side // 2)
-    return max(((t, x) for t in tops for x in lefts), key=lambda c: grey[c[0] : c[0] + side, c[1] : c[1] + side].std())
+    return at_least(size, lambda quality: codec.encode(pixels, quality), highest=100)
 
 
 def _png(pixels: Pixels, corner: tuple[int, int], side: int) -> str:

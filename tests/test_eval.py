@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 from skimage.color import rgb2ycbcr
 
+from codec.demo import busiest
 from codec.picture import Pixels
 from eval import metrics
 from eval.__main__ import folder_of, main
 from eval.codecs import Codec, MissingCodecError, build, choices, learned
 from eval.curves import compare, interval, quality_at
-from eval.gallery import at_bytes, busiest
+from eval.gallery import at_bytes
 from eval.output import file_name
 from eval.runner import Cache, Job, key_of, mean_curve, measure, run
 from eval.summary import summarise

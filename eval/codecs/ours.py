@@ -27,6 +27,13 @@ def _rescaler(model: str) -> "Rescaler":
     return rescaler.load(model)
 
 
+def _restore(model: str, data: bytes, shown: Pixels, size: tuple[int, int]) -> Pixels:
+    """What the network makes of the LR pixels that a decoder has `shown` of a file that `codec.decode` would refuse."""
+    file = jpeg.read(data)
+    assert file is not None  # noqa: S101 - one of our own files
+    return _rescaler(model).upscale(shown, file.condition, size)
+
+
 @dataclass(frozen=True)
 class Ours:
     """`codec.encode` and `codec.decode`, header and all."""
@@ -52,7 +59,7 @@ class Ours:
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
         return codec.decode(data, to="numpy")
 
-    def stored(self, data: bytes) -> Pixels | None:
+    def stored(self, data: bytes) -> Pixels:
         return load(data)
 
 
@@ -95,9 +102,7 @@ class Resaved(Ours):
         return out.getvalue()
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        file = jpeg.read(data)
-        assert file is not None  # noqa: S101 - written by `encode`
-        return _rescaler(self.model).upscale(file.picture().rgb, file.condition, size)
+        return _restore(self.model, data, self.stored(data), size)
 
 
 @dataclass(frozen=True)
@@ -113,9 +118,7 @@ class BoxDecoded(Ours):
         return "the stored JPEG decoded with nearest instead of triangle chroma upsampling"
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        file = jpeg.read(data)
-        assert file is not None  # noqa: S101
-        return _rescaler(self.model).upscale(self.stored(data), file.condition, size)
+        return _restore(self.model, data, self.stored(data), size)
 
     def stored(self, data: bytes) -> Pixels:
         try:
