@@ -164,3 +164,12 @@ def test_rate_on_kodak(kodak: list[Path], quality: int) -> None:
     tables = scale_tables(STANDARD, quality)
     ratios = [(float(simulated(p, tables).bits) + FILE_BITS) / real(p, tables)[1] for p in map(pixels_of, kodak)]
     assert abs(np.mean(ratios) - 1) < 0.05
+
+
+def test_chroma_upsampling_can_differ_within_a_batch(one_photo: Pixels) -> None:
+    x = to_tensor(one_photo).repeat(2, 1, 1, 1)
+    steps = torch.full((2, 2, 8, 8), 20.0)
+    both = simulate(x, steps, fancy=torch.tensor([True, False])).picture
+    for index, fancy in enumerate((True, False)):
+        assert torch.equal(both[index], simulate(x[:1], steps[:1], fancy=fancy).picture[0])
+    assert not torch.equal(both[0], both[1])

@@ -13,6 +13,8 @@ from codec.models.sain import SAINet
 
 BYTE = 255.0**2
 """Turns a mean squared error of [0, 1] values into one of 0…255 values."""
+BOX_CHROMA = 0.15
+"""Share of samples that a decoder shows with repeated instead of interpolated chroma, as some browsers' do."""
 PEAK = 12 / 255
 """Difference of the LR picture to the bicubic one from which on it shows as a dot."""
 
@@ -110,7 +112,8 @@ class RateDistortion(Objective):
         steps = scale_steps(self.tables.exp(), percent)
         condition = steps[:, 0].detach().log2().mean((1, 2))
         lr = self.crop(self.model.downscale(x, condition))
-        decoded = simulate(lr, steps)
+        fancy = torch.rand(len(x), device=x.device) >= BOX_CHROMA
+        decoded = simulate(lr, steps, fancy=fancy)
         restored = self.model.upscale(decoded.picture, condition)
         x, reference = self.crop_hr(x), self.crop(reference)
 

@@ -56,29 +56,35 @@ def _code_plane(plane: Tensor, steps: Tensor, chroma: bool) -> tuple[Tensor, Ten
     return to_byte(decoded + 128), estimate_bits(levels, chroma)
 
 
-def _code_chroma(plane: Tensor, steps: Tensor, subsampling: Subsampling, fancy: bool) -> tuple[Tensor, Tensor]:
+def _upsample(plane: Tensor, fancy: bool | Tensor) -> Tensor:
+    if isinstance(fancy, bool):
+        return double(plane, fancy)
+    return torch.where(fancy[:, None, None], double(plane, True), double(plane, False))
+
+
+def _code_chroma(plane: Tensor, steps: Tensor, subsampling: Subsampling, fancy: bool | Tensor) -> tuple[Tensor, Tensor]:
     if subsampling == "4:4:4":
         return _code_plane(plane, steps, True)
     h, w = plane.shape[-2:]
     # libjpeg extends columns before it halves them and rows after (jcprepct.c), hence 16 here and 2 there
     half = halve(pad_edge(plane, h + h % 2, -w % 16 + w))
     decoded, bits = _code_plane(half, steps, True)
-    return double(decoded[:, :, : (w + 1) // 2], fancy)[:, :h, :w], bits
+    return _upsample(decoded[:, :, : (w + 1) // 2], fancy)[:, :h, :w], bits
 
 
-def simulate(x: Tensor, steps: Tensor, subsampling: Subsampling = "4:2:0", fancy: bool = True) -> Simulated:
+def simulate(x: Tensor, steps: Tensor, subsampling: Subsampling = "4:2:0", fancy: bool | Tensor = True) -> Simulated:
     """Send `x` through JPEG.
 
     `x`: `[B, 3, H, W]` sRGB or `[B, 1, H, W]` grey, in [0, 1] (values outside are clipped, the gradient passes);
     any H and W. `steps`: `[B, T, 8, 8]` quantisation steps of each sample in 1…255, luma first, natural order;
-    T = 1 shares one table. `fancy`: the decoder's chroma upsampling (see `color.double`). Computes in float32, under
-    autocast too.
+    T = 1 shares one table. `fancy`: the decoder's chroma upsampling (see `color.double`), or `[B]` booleans
+    that say it for each sample. Computes in float32, under autocast too.
     """
     with torch.autocast(x.device.type, enabled=False):  # bfloat16 cannot tell 255 levels apart
         return _simulate(x.float(), steps.float(), subsampling, fancy)
 
 
-def _simulate(x: Tensor, steps: Tensor, subsampling: Subsampling, fancy: bool) -> Simulated:
+def _simulate(x: Tensor, steps: Tensor, subsampling: Subsampling, fancy: bool | Tensor) -> Simulated:
     x = to_byte(x * 255)
     if x.shape[1] == 1:
         plane, bits = _code_plane(x[:, 0], steps[:, 0], False)
@@ -86,6 +92,7 @@ def _simulate(x: Tensor, steps: Tensor, subsampling: Subsampling, fancy: bool) -
     y, cb, cr = rgb_to_ycbcr(x)
     y, y_bits = _code_plane(y, steps[:, 0], False)
     # both chroma planes in one go: they share the table and the batch is cheap to double
+    fancy = fancy if isinstance(fancy, bool) else fancy.repeat(2)
     both, c_bits = _code_chroma(torch.cat([cb, cr]), steps[:, -1].repeat(2, 1, 1), subsampling, fancy)
     cb, cr = both.chunk(2)
     return Simulated(ycbcr_to_rgb(y, cb, cr) / 255, y_bits + sum(c_bits.chunk(2)))
