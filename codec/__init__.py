@@ -1,4 +1,4 @@
-"""Store a photo as a small ordinary JPEG; get the full-size photo back.
+"""Store a photo as a small ordinary picture; get the full-size photo back.
 
 >>> import codec
 >>> data = codec.encode("photo.jpg", quality=75)    # doctest: +SKIP
@@ -6,7 +6,7 @@
 """
 
 from codec._version import __version__
-from codec.api import Info, decode, encode, inspect
+from codec.api import Detached, Info, decode, encode, encode_detached, inspect
 from codec.errors import (
     CodecError,
     NotRescaledError,
@@ -19,6 +19,7 @@ from codec.header import Header
 
 __all__ = [
     "CodecError",
+    "Detached",
     "Header",
     "Info",
     "NotRescaledError",
@@ -29,5 +30,6 @@ __all__ = [
     "__version__",
     "decode",
     "encode",
+    "encode_detached",
     "inspect",
 ]

@@ -1,20 +1,25 @@
 """Encode, decode and inspect on bytes: the way of a picture, on one screen."""
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, get_args, overload
 
 import numpy as np
+from PIL import Image
 
-from codec.carriers import jpeg
-from codec.errors import CodecError, NotRescaledError, StaleHeaderError
+from codec import alpha as alphas
+from codec import carriers, opening
+from codec import metadata as metadatas
+from codec.carriers.base import UNBOUND, Form, Options, Subsampling
+from codec.errors import CodecError
 from codec.header import Header
-from codec.jpeg.tables import condition, scale_tables
 from codec.models import registry
-from codec.picture import Output, Picture, Pixels, Source, check_size, read_bytes, read_picture
+from codec.models.description import describe
+from codec.opening import OnStale
+from codec.picture import Output, Picture, Pixels, Source, read_bytes, read_picture
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
     from codec.rescaler import Rescaler
 
@@ -32,71 +37,163 @@ def check_quality(quality: Any) -> int:
     return int(quality)
 
 
-def encode(image: Any, quality: int = 75, *, model: str = registry.DEFAULT, device: str | None = None) -> bytes:
-    """Store a picture as a small JPEG that any viewer shows and `decode` restores to full size.
+def _check(name: str, value: Any, choices: Any) -> None:
+    if value not in get_args(choices):
+        raise CodecError(f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}")
 
-    `image`: a path, bytes, a binary file, a Pillow image, a numpy array (uint8, `[H, W, 3]` or `[H, W]`) or a torch
-    tensor (`[3, H, W]` or `[1, H, W]`, uint8 or floating point in [0, 1]); 1x1 up to `picture.MAX_PIXELS`.
-    `quality`: that of the JPEG, 1…100. `model`: a name of `codec.models.registry.available()`, with or without
-    hash. `device`: a torch device; CUDA where there is one, else the CPU.
 
-    EXIF, ICC profile and XMP are kept in the file; orientation stays a tag. Raises `CodecError`.
+class Detached(NamedTuple):
+    """A file without header, and the header."""
+
+    data: bytes
+    header: Header
+
+
+def encode(
+    image: Any,
+    quality: int = 75,
+    *,
+    format: str = "jpeg",  # noqa: A002 - Pillow's word for it
+    subsampling: Subsampling | None = None,
+    header: Form = "xmp",
+    strip: str | Collection[str] = (),
+    model: str = registry.DEFAULT,
+    max_pixels: int | None = None,
+    progress: bool = False,
+    device: str | None = None,
+) -> bytes:
+    """Store a picture as a small ordinary picture that any viewer shows and `decode` restores to full size.
+
+    * `image`: a path, bytes, a binary file, a Pillow image, a numpy array or a torch tensor, see
+      `codec.picture.read_picture`; grey or colour, with transparency or without, from 1x1 up.
+    * `quality`: that of the format's encoder, 1…100 (PNG has none).
+    * `format`: `"jpeg"`, `"heif"`, `"avif"`, `"webp"`, `"png"` (lossless) or `"jxl"`.
+    * `subsampling`: of chroma, `"4:2:0"` or `"4:4:4"`; the format's usual one unless given.
+    * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.
+    * `strip`: what to leave out of the user's metadata, see `codec.metadata.strip`.
+    * `model`: a name of `codec.models.registry.available()`, with or without hash.
+    * `max_pixels`: refuse larger pictures; Pillow's own limit unless given.
+    * `progress`: show it on standard error if that is a terminal.
+    * `device`: a torch device; CUDA where there is one, else the CPU.
+
+    EXIF, ICC profile, XMP and transparency are kept in the file; orientation stays a tag. Raises `CodecError`.
     """
-    quality, name = check_quality(quality), registry.resolve(model)
-    picture = read_picture(image)
+    _check("header", header, Form)
+    options = Options(check_quality(quality), subsampling, header)
+    return _encode(image, options, format, strip, model, max_pixels, progress, device).data
+
+
+def encode_detached(
+    image: Any,
+    quality: int = 75,
+    *,
+    format: str = "jpeg",  # noqa: A002
+    subsampling: Subsampling | None = None,
+    strip: str | Collection[str] = (),
+    model: str = registry.DEFAULT,
+    max_pixels: int | None = None,
+    progress: bool = False,
+    device: str | None = None,
+) -> Detached:
+    """As `encode`, with the header beside the file instead of in it: for a database column, say.
+
+    `Header.to_json` and `from_json` carry it there and back; `decode(data, header=…)` needs it. Transparency stays in
+    the file's XMP.
+    """
+    options = Options(check_quality(quality), subsampling, "none")
+    return _encode(image, options, format, strip, model, max_pixels, progress, device, detached=True)
+
+
+def _encode(
+    image: Any,
+    options: Options,
+    format_name: str,
+    stripped: str | Collection[str],
+    model: str,
+    max_pixels: int | None,
+    progress: bool,
+    device: str | None,
+    detached: bool = False,
+) -> Detached:
+    carrier, name = carriers.get(format_name), registry.resolve(model)
+    carrier.check(options)
+    picture = read_picture(image, max_pixels)
+    metadata = metadatas.strip(picture.metadata, stripped)
+    pixels, alpha, coded = picture.rgb, picture.alpha, None
+    if alpha is not None:
+        coded = alphas.code(alpha)
+        pixels = pixels if carrier.transparent else alphas.hide(pixels, alpha)
+
+    options = replace(options, tables=describe(name).tables)
+    condition = carrier.condition(options)
     rescaler = _rescaler(name, device)
-    coarseness = condition(scale_tables(rescaler.tables, quality)[0])
-    lr = rescaler.downscale(picture.rgb, coarseness)
-    if picture.pixels.ndim == 2:
-        lr = _grey(lr)
-    return jpeg.write(picture.with_pixels(lr), rescaler.tables, quality, name, picture.size)
+    carrier.check_size(rescaler.lr_size(picture.size))
+    lr = rescaler.downscale(pixels, condition, progress=progress)
+    small = Picture(_grey(lr) if picture.pixels.ndim == 2 else lr, metadata=metadata)
+    small = replace(small, metadata=metadatas.refreshed(metadata, pixels, small.size))
+    if alpha is not None:
+        small = replace(small, alpha=alphas.shown(alpha, small.size))
+    header = Header(name, picture.size, small.size, UNBOUND, condition, alpha=alphas.crc(coded) if coded else None)
+    data, header = carrier.write(small, header, options, coded)
+    if options.form == "none" and not detached and carrier.reopened(data).header != header:
+        raise CodecError(
+            f"this {carrier.name} file cannot do without a header (its tables do not tell format, size, quality or "
+            'transparency): take header="compact", or codec.encode_detached'
+        )
+    return Detached(data, header)
+
+
+class _How(TypedDict, total=False):
+    header: Header | Mapping[str, Any] | str | None
+    on_stale: OnStale
+    max_pixels: int | None
+    progress: bool
+    device: str | None
 
 
 @overload
-def decode(data: Source, *, to: Literal["pil"] = "pil", device: str | None = None) -> "Image.Image": ...
+def decode(data: Source, *, to: Literal["pil"] = "pil", **how: Unpack[_How]) -> "Image.Image": ...
 @overload
-def decode(data: Source, *, to: Literal["numpy"], device: str | None = None) -> Pixels: ...
+def decode(data: Source, *, to: Literal["numpy"], **how: Unpack[_How]) -> Pixels: ...
 @overload
-def decode(data: Source, *, to: Literal["torch"], device: str | None = None) -> "torch.Tensor": ...
-def decode(data: Source, *, to: Output = "pil", device: str | None = None) -> Any:
+def decode(data: Source, *, to: Literal["torch"], **how: Unpack[_How]) -> "torch.Tensor": ...
+def decode(
+    data: Source,
+    *,
+    to: Output = "pil",
+    header: Header | Mapping[str, Any] | str | None = None,
+    on_stale: OnStale = "raise",
+    max_pixels: int | None = None,
+    progress: bool = False,
+    device: str | None = None,
+) -> Any:
     """The full-size picture of what `encode` wrote (bytes, a path or a binary file).
 
-    `to`: `"pil"` (RGB or L, metadata in `info`), `"numpy"` (uint8 `[H, W, 3]` or `[H, W]`) or `"torch"` (uint8
-    `[3, H, W]` or `[1, H, W]`). Raises `NotRescaledError` for an ordinary picture, `StaleHeaderError` if the file
-    was resized or encoded again since, `UnknownModelError`, and `CodecError` for anything else that is wrong.
+    * `to`: `"pil"` (L, LA, RGB or RGBA, metadata in `info`), `"numpy"` (uint8 `[H, W]` or `[H, W, C]`) or `"torch"`
+      (uint8 `[C, H, W]`).
+    * `header`: of `encode_detached`, or its JSON.
+    * `on_stale`: what to do with a file whose pixels were resized or encoded again since: raise, or `"restore"` what
+      still can be (the full size, or what a crop has left of it).
+    * `max_pixels`: refuse a larger full picture; Pillow's limit unless given.
+    * `progress`, `device`: as for `encode`.
+
+    Raises `NotRescaledError` for an ordinary picture, `StaleHeaderError`, `UnknownModelError`,
+    `PictureTooLargeError`, and `CodecError` for anything else that is wrong.
     """
-    if to not in ("pil", "numpy", "torch"):
-        raise CodecError(f'to must be "pil", "numpy" or "torch", not {to!r}')
-    file, header = _open(read_bytes(data))
-    registry.resolve(header.model)
+    _check("to", to, Output)
+    _check("on_stale", on_stale, OnStale)
+    opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
+    file, full = opened.file, opened.header.full_size
     lr = file.picture()
-    rescaler = _rescaler(header.model, device)
-    if rescaler.lr_size(header.full_size) != header.lr_size:
-        raise CodecError(f"the file's header is inconsistent: {header.full_size} cannot become {header.lr_size}")
-    restored = rescaler.upscale(lr.rgb, file.condition, header.full_size)
-    return lr.with_pixels(_grey(restored) if lr.pixels.ndim == 2 else restored).to(to)
-
-
-def _open(data: bytes) -> tuple[jpeg.LRFile, Header]:
-    """An encoded file and its header, all checked that can be without the model."""
-    file = jpeg.read(data)
-    header = file.header if file else None
-    if file is None or header is None:
-        raise NotRescaledError(
-            "this is an ordinary picture: codec.encode did not write it, or its metadata was stripped; "
-            "open it as it is, for example with PIL.Image.open"
-        )
-    if header.lr_size != file.size or header.digest != file.digest:
-        raise StaleHeaderError(
-            f"the picture was resized or encoded again after codec.encode wrote it ({header.lr_size} then, "
-            f"{file.size} now): what it hid for the full size is gone; use an untouched copy, or the picture as it is"
-        )
-    check_size(header.full_size)
-    return file, header
+    restored = _rescaler(opened.header.model, device).upscale(lr.rgb, opened.condition, full, progress=progress)
+    grey = lr.pixels.ndim == 2 or opened.header.grey
+    pixels = opened.fitted(_grey(restored) if grey else restored)
+    metadata = metadatas.refreshed(lr.metadata, pixels, opened.shown_size)
+    return Picture(pixels, opened.alpha(), metadata).to(to)
 
 
 def _grey(rgb: Pixels) -> Pixels:
-    return np.array(Picture(rgb).to_pil().convert("L"))
+    return np.array(Image.fromarray(rgb).convert("L"))
 
 
 @dataclass(frozen=True)
@@ -109,15 +206,19 @@ class Info:
     bytes: int
     bpp: float
     """Bits per full-size pixel, header and all."""
+    untouched: bool
+    """Whether the pixels are still those that `encode` wrote."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""
         return {**asdict(self), "header": self.header.to_json()}
 
 
-def inspect(data: Source) -> Info:
-    """What a file of `encode` says of itself, without decoding a pixel or loading a network; raises as `decode`."""
+def inspect(
+    data: Source, *, header: Header | Mapping[str, Any] | str | None = None, max_pixels: int | None = None
+) -> Info:
+    """What a file of `encode` says of itself, without loading a network; raises as `decode`, but for stale files."""
     raw = read_bytes(data)
-    _, header = _open(raw)
-    width, height = header.full_size
-    return Info("jpeg", header, len(raw), 8 * len(raw) / (width * height))
+    opened = opening.open_file(raw, header, "restore", max_pixels)
+    width, height = opened.stated.full_size
+    return Info(opened.file.carrier.name, opened.stated, len(raw), 8 * len(raw) / (width * height), not opened.stale)

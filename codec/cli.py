@@ -10,12 +10,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, get_args
 
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from codec import carriers
 from codec._version import __version__
-from codec.api import decode, encode, inspect
+from codec.api import decode, encode, encode_detached, inspect
+from codec.carriers.base import Form, Subsampling
 from codec.errors import CodecError, UnsupportedFormatError
 from codec.files import write_whole
+from codec.metadata import Strip
 from codec.models import registry
+from codec.opening import OnStale
 
 FORMATS = {
     ".png": "PNG",
@@ -65,12 +73,32 @@ def _report(record: dict[str, object], as_json: bool, output: str) -> None:
     print(line, file=stream)
 
 
+def _format_of(args: argparse.Namespace) -> str:
+    """The carrier that is asked for, or that the output's suffix means."""
+    if args.format:
+        return str(args.format)
+    carrier = carriers.by_suffix(args.output)
+    if carrier is None and Path(args.output).suffix:
+        suffixes = ", ".join(c.suffixes[0] for c in carriers.carriers().values())
+        raise UnsupportedFormatError(f"{args.output} names no format: choose one of {suffixes}, or give --format")
+    return carrier.name if carrier else "jpeg"
+
+
 def _encode(args: argparse.Namespace) -> None:
     _check_free(args.output, args.force)
+    name = _format_of(args)
+    if args.header_json:
+        _check_free(args.header_json, args.force)
     source = _read(args.input)
-    data = encode(source, args.quality, model=args.model, device=args.device)
+    options = {k: getattr(args, k) for k in ("subsampling", "strip", "model", "max_pixels", "device")}
+    header = None
+    if args.header_json:
+        data, header = encode_detached(source, args.quality, format=name, progress=True, **options)
+        write_whole(Path(args.header_json), json.dumps(header.to_json()).encode(), args.force)
+    else:
+        data = encode(source, args.quality, format=name, header=args.header, progress=True, **options)
     _write(args.output, data, args.force)
-    info = inspect(data)
+    info = inspect(data, header=header, max_pixels=args.max_pixels)
     (width, height), (w, h) = info.header.full_size, info.header.lr_size
     _report(
         {
@@ -86,29 +114,51 @@ def _encode(args: argparse.Namespace) -> None:
     )
 
 
+def _header(args: argparse.Namespace) -> str | None:
+    return Path(args.header_json).read_text(errors="replace") if args.header_json else None
+
+
 def _decode(args: argparse.Namespace) -> None:
     _check_free(args.output, args.force)
     suffix = Path(args.output).suffix.lower() if args.output != "-" else ".png"
     if suffix not in FORMATS:
         raise UnsupportedFormatError(f"cannot write a {suffix or 'nameless'} picture: choose {', '.join(FORMATS)}")
-    img = decode(_read(args.input), device=args.device)
+    img = decode(
+        _read(args.input),
+        header=_header(args),
+        on_stale=args.on_stale,
+        max_pixels=args.max_pixels,
+        progress=True,
+        device=args.device,
+    )
     out = io.BytesIO()
-    kept = {k: v for k, v in img.info.items() if k in ("exif", "icc_profile", "xmp")}
-    img.save(out, FORMATS[suffix], **kept, **LOSSY.get(FORMATS[suffix], {}))
+    if FORMATS[suffix] in ("JPEG", "BMP") and img.mode in ("LA", "RGBA"):
+        raise UnsupportedFormatError(f"a {suffix} picture holds no transparency: choose .png, .webp, .avif or .tif")
+    img.save(out, FORMATS[suffix], **_kept(img, FORMATS[suffix]), **LOSSY.get(FORMATS[suffix], {}))
     _write(args.output, out.getvalue(), args.force)
     size = f"{img.width}x{img.height}"
     _report({"output": args.output, "full": size, "bytes": out.tell()}, args.json, args.output)
 
 
+def _kept(img: Image.Image, name: str) -> dict[str, Any]:
+    """Metadata as Pillow's writers want them."""
+    kept: dict[str, Any] = {k: v for k, v in img.info.items() if k in ("exif", "icc_profile", "xmp")}
+    if name == "PNG" and (xmp := kept.pop("xmp", None)):
+        kept["pnginfo"] = PngInfo()
+        kept["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
+    return kept
+
+
 def _inspect(args: argparse.Namespace) -> None:
-    info = inspect(_read(args.input))
+    info = inspect(_read(args.input), header=_header(args))
     if args.json:
         print(json.dumps(info.to_json()))
         return
     header = info.header
     print(f"{args.input}: {info.carrier}, {info.bytes} bytes, {info.bpp:.4f} bits per full-size pixel")
     print(f"stored {header.lr_size[0]}x{header.lr_size[1]}, full {header.full_size[0]}x{header.full_size[1]}")
-    print(f"model {header.model}, untouched since it was encoded")
+    state = "untouched since it was encoded" if info.untouched else "resized or encoded again since it was written"
+    print(f"model {header.model}, {state}")
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -120,7 +170,7 @@ def _demo(args: argparse.Namespace) -> None:
 def build_parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     parser = argparse.ArgumentParser(
-        prog="codec", description="Store a photo as a small ordinary JPEG, and restore it."
+        prog="codec", description="Store a photo as a small ordinary picture, and restore it."
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -131,17 +181,32 @@ def build_parser() -> argparse.ArgumentParser:
     working.add_argument("input", help="file to read; - for standard input")
     working.add_argument("output", help="file to write; - for standard output")
     working.add_argument("--force", action="store_true", help="replace an existing output")
+    working.add_argument("--max-pixels", type=int, help="largest full size (default: Pillow's limit)")
     working.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
 
-    command = commands.add_parser("encode", parents=[working], help="a photo to a small JPEG")
-    command.add_argument("-q", "--quality", type=int, default=75, help="quality of the JPEG, 1…100 (default: 75)")
+    command = commands.add_parser("encode", parents=[working], help="a photo to a small ordinary picture")
+    command.add_argument("-q", "--quality", type=int, default=75, help="of the format's encoder, 1…100 (default: 75)")
+    command.add_argument("-f", "--format", choices=[*carriers.carriers()], help="default: by the output's suffix")
+    command.add_argument(
+        "--subsampling", choices=get_args(Subsampling), help="of chroma (default: the format's usual one)"
+    )
+    command.add_argument("--header", choices=get_args(Form), default="xmp", help="where it goes (default: xmp)")
+    command.add_argument("--header-json", metavar="FILE", help="write the header there instead of into the picture")
+    command.add_argument(
+        "--strip", action="append", default=[], choices=get_args(Strip), help="metadata to leave out; may be repeated"
+    )
     command.add_argument("--model", default=registry.DEFAULT, help=f"model (default: {registry.DEFAULT})")
     command.set_defaults(run=_encode)
 
-    command = commands.add_parser("decode", parents=[working], help="the full-size photo of an encoded file")
+    reading = argparse.ArgumentParser(add_help=False)
+    reading.add_argument("--header-json", metavar="FILE", help="the header, where the picture does not hold it")
+    command = commands.add_parser("decode", parents=[working, reading], help="the full-size photo of an encoded file")
+    command.add_argument(
+        "--on-stale", choices=get_args(OnStale), default="raise", help="if resized or encoded again (default: raise)"
+    )
     command.set_defaults(run=_decode)
 
-    command = commands.add_parser("inspect", parents=[common], help="what an encoded file says of itself")
+    command = commands.add_parser("inspect", parents=[common, reading], help="what an encoded file says of itself")
     command.add_argument("input", help="file to read; - for standard input")
     command.set_defaults(run=_inspect)
 

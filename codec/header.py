@@ -1,21 +1,20 @@
-"""What `decode` must know beside the pixels, as bytes. Knows neither torch nor any container format.
+"""What `decode` must know beside the pixels, as one line of text. Knows neither torch nor any container format.
 
-A file names its model, its full size and what it is bound to, in one attribute of an XMP packet (192 bytes in a
-JPEG, marker included):
+    1;sain-x2-lite-1608e3c0;768x512;384x256;7f3a9c01;c3.87;g;a1c0ffee2
+    |  model and weights     full    LR     |        |     |  CRC-32 of the transparency that lies beside the pixels
+    format version                       digest      |     grey, where the carrier knows only colour
+                                                     coarseness, where the file itself does not state it
 
-    <rdf:RDF …><rdf:Description xmlns:s="urn:sain:" s:h="1;sain-x2-lite-1608e3c0;768x512;384x256;7f3a9c01"/></rdf:RDF>
-                                                        |  model and weights     full    LR      digest
-                                                        format version
-
-XMP outlives every tool that keeps metadata at all; it is found with one bounded regular expression, never with an
-XML parser. The digest is a CRC-32 over LR size and quantisation tables: lossless tools leave it true, resizing or
-encoding again does not. `Header.to_json` is the same for a database column.
+The digest is a CRC-32 that binds the line to the coded pixels: what lossless tools do to a file leaves it true,
+resizing or encoding again does not. `codec.embed` puts the line into files; `Header.to_json` is the same for a
+database column.
 """
 
+import json
 import re
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -25,17 +24,19 @@ VERSION = 1
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-_NAMESPACE = "urn:sain:"
-_RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_ENTRY = re.compile(rb'<rdf:Description xmlns:s="urn:sain:" s:h="([^"<>&]{1,160})"/>')
-_EMPTY = re.compile(rb"<rdf:RDF[^<>]{0,200}></rdf:RDF>")
-_FIELDS = re.compile(r"(\d{1,4});([\w.-]{1,80});(\d{1,6})x(\d{1,6});(\d{1,6})x(\d{1,6});([0-9a-f]{8})", re.ASCII)
+_FIELDS = re.compile(
+    r"(\d{1,4});([\w.-]{1,80});(\d{1,6})x(\d{1,6});(\d{1,6})x(\d{1,6});([0-9a-f]{8})((?:;[\w.-]{1,12}){0,8})", re.ASCII
+)
+_CONDITION = re.compile(r"c(\d\.\d\d)", re.ASCII)
+_ALPHA = re.compile(r"a([0-9a-f]{8})", re.ASCII)
 
 
-def digest(lr_size: Size, tables: Iterable[Iterable[int]]) -> str:
-    """Eight hex digits that bind a header to a JPEG: LR size and every quantisation table in the file's order."""
-    data = struct.pack("<2I", *lr_size) + b"".join(struct.pack("<64H", *table) for table in tables)
-    return f"{zlib.crc32(data):08x}"
+def digest(lr_size: Size, parts: Iterable[bytes | memoryview]) -> str:
+    """Eight hex digits that bind a header to a file: CRC-32 of LR size and whatever its pixels are coded in."""
+    crc = zlib.crc32(struct.pack("<2I", *lr_size))
+    for part in parts:
+        crc = zlib.crc32(part, crc)
+    return f"{crc:08x}"
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,20 @@ class Header:
     full_size: Size
     lr_size: Size
     digest: str
+    condition: float | None = None
+    """The coarseness that the network was told, 0.00…9.99; None for JPEG, whose tables state it."""
+    grey: bool = False
+    """A grey picture in a carrier that knows only colour."""
+    alpha: str | None = None
+    """CRC-32 of the coded transparency, eight hex digits; None without."""
 
     def format(self) -> str:
-        """The value of the XMP attribute."""
+        """As one line of printable ASCII without spaces."""
         (width, height), (w, h) = self.full_size, self.lr_size
-        return f"{VERSION};{self.model};{width}x{height};{w}x{h};{self.digest}"
+        more = [f"c{self.condition:.2f}"] if self.condition is not None else []
+        more += ["g"] if self.grey else []
+        more += [f"a{self.alpha}"] if self.alpha else []
+        return ";".join([str(VERSION), self.model, f"{width}x{height}", f"{w}x{h}", self.digest, *more])
 
     @classmethod
     def parse(cls, text: str) -> "Header":
@@ -62,39 +72,39 @@ class Header:
         fields = _FIELDS.fullmatch(text)
         if fields is None:
             raise CodecError("the file's rescaling header is malformed")
-        _, model, *numbers, bound = fields.groups()
+        _, model, *numbers, bound, more = fields.groups()
         width, height, w, h = map(int, numbers)
         if min(width, height, w, h) == 0:
             raise CodecError("the file's rescaling header names an empty picture")
-        return cls(model, (width, height), (w, h), bound)
+        return cls(model, (width, height), (w, h), bound, **_optional(more))
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for a database column."""
         return {"version": VERSION, **asdict(self)}
 
-
-def find(xmp: bytes | None) -> Header | None:
-    """Our header in an XMP packet, None if it has none; raises as `Header.parse`."""
-    entry = _ENTRY.search(xmp) if xmp else None
-    return Header.parse(entry[1].decode("ascii", "replace")) if entry else None
-
-
-def insert(header: Header, xmp: bytes | None) -> bytes:
-    """The user's packet with our header in it (in place of an older one), or a packet of our own."""
-    entry = f'<rdf:Description xmlns:s="{_NAMESPACE}" s:h="{header.format()}"/>'.encode()
-    own = f'<rdf:RDF xmlns:rdf="{_RDF}">'.encode() + entry + b"</rdf:RDF>"
-    users = remove(xmp)
-    if users is None:
-        return own
-    before, end, after = users.rpartition(b"</rdf:RDF>")
-    return before + entry + end + after if end else users + own
+    @classmethod
+    def from_json(cls, value: str | bytes | Mapping[str, Any]) -> "Header":
+        """The inverse of `to_json`, from a mapping or from JSON text; raises as `parse`."""
+        try:
+            fields = dict(value if isinstance(value, Mapping) else json.loads(value))
+            version = int(fields.pop("version"))
+            fields["full_size"], fields["lr_size"] = tuple(fields["full_size"]), tuple(fields["lr_size"])
+            line = cls(**fields).format()
+        except (TypeError, KeyError, ValueError, RecursionError) as error:
+            raise CodecError(f"not a header in JSON: {str(error)[:80] or type(error).__name__}") from None
+        return cls.parse(f"{version};{line.partition(';')[2]}")  # one place checks every field
 
 
-def remove(xmp: bytes | None) -> bytes | None:
-    """The packet as the user had it; None where nothing is left of it."""
-    if xmp is None:
-        return None
-    users = _ENTRY.sub(b"", xmp)
-    if users != xmp:
-        users = _EMPTY.sub(b"", users)
-    return users or None
+def _optional(more: str) -> dict[str, Any]:
+    """The fields behind the digest; an unknown one comes from a newer version and may change what pixels mean."""
+    fields: dict[str, Any] = {}
+    for field in more.split(";")[1:]:
+        if match := _CONDITION.fullmatch(field):
+            fields["condition"] = float(match[1])
+        elif match := _ALPHA.fullmatch(field):
+            fields["alpha"] = match[1]
+        elif field == "g":
+            fields["grey"] = True
+        else:
+            raise UnknownModelError(f"the file's header has a field that this installation does not know: {field}")
+    return fields

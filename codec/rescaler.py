@@ -4,12 +4,13 @@ Pictures of any size are cut into tiles that overlap by the network's receptive 
 the result does not depend on the cut (up to float32 rounding, at most one level).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from codec.errors import CodecError
 from codec.jpeg.tables import Table
@@ -40,7 +41,7 @@ class Rescaler:
         """Width and height of the LR picture of a `full` sized one."""
         return -(-full[0] // self.scale), -(-full[1] // self.scale)
 
-    def downscale(self, pixels: Pixels, condition: float, tile: int = TILE) -> Pixels:
+    def downscale(self, pixels: Pixels, condition: float, tile: int = TILE, progress: bool = False) -> Pixels:
         """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`."""
         s, m = self.scale, MARGIN
         height, width = pixels.shape[:2]
@@ -48,16 +49,18 @@ class Rescaler:
         rows, columns = (pad, h * s - height + pad), (pad, w * s - width + pad)
         padded = np.pad(pixels, (rows, columns, (0, 0)), "symmetric")
         lr = np.empty((h + 2 * m, w + 2 * m, 3), np.uint8)
-        for inner, outer, cut in _tiles(lr.shape[0], lr.shape[1], tile, self.overlap):
+        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
             x = self._tensor(padded[_scaled(outer, s)])
             lr[inner] = _bytes(self.net.downscale(x, self._condition(condition)))[cut]
         return lr[m:-m, m:-m]
 
-    def upscale(self, lr: Pixels, condition: float, full: tuple[int, int], tile: int = TILE) -> Pixels:
+    def upscale(
+        self, lr: Pixels, condition: float, full: tuple[int, int], tile: int = TILE, progress: bool = False
+    ) -> Pixels:
         """A decoded LR picture `[h, w, 3]` -> the restored `[H, W, 3]` of `full` (width, height)."""
         s = self.scale
         out = np.empty((lr.shape[0] * s, lr.shape[1] * s, 3), np.uint8)
-        for inner, outer, cut in _tiles(lr.shape[0], lr.shape[1], tile, self.overlap):
+        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
             y = self.net.upscale(self._tensor(lr[outer]), self._condition(condition))
             out[_scaled(inner, s)] = _bytes(y)[_scaled(cut, s)]
         return out[: full[1], : full[0]]
@@ -76,6 +79,15 @@ def _bytes(x: Tensor) -> Pixels:
 
 
 Window = tuple[slice, slice]
+Tile = tuple[Window, Window, Window]
+
+
+def _shown(tiles: Iterator[Tile], progress: bool) -> Iterable[Tile]:
+    """With a progress bar where there are several tiles and a person looks on."""
+    all_tiles = list(tiles)
+    quiet = not progress or len(all_tiles) == 1 or None  # None: tqdm looks whether it writes to a terminal
+    shown: Iterable[Tile] = tqdm(all_tiles, unit="tile", disable=quiet, leave=False)
+    return shown
 
 
 def _scaled(window: Window, scale: int) -> Window:
@@ -83,7 +95,7 @@ def _scaled(window: Window, scale: int) -> Window:
     return y, x
 
 
-def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[tuple[Window, Window, Window]]:
+def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
     """For each tile: where it lies, what must be computed for it, and where it lies in what was computed.
 
     `tile` and `overlap` are even, so that the 2x2 folds of every tile are those of the whole picture.

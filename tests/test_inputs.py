@@ -1,6 +1,9 @@
 """Every kind of input, any size: what goes in comes back in its own size and kind."""
 
 import io
+import struct
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +12,11 @@ import torch
 from PIL import Image
 
 import codec
-from codec.carriers import jpeg
+from codec import carriers
+from codec.carriers.base import UNBOUND, Options
+from codec.header import Header
 from codec.jpeg.tables import STANDARD, scale_tables
-from codec.picture import Picture, Pixels
+from codec.picture import MAX_PIXELS, Picture, Pixels, check_size, read_picture
 from tests.conftest import PICTURES, jpeg_bytes, psnr
 
 PATH = PICTURES / "kodim04-crop.png"
@@ -53,7 +58,9 @@ def test_the_smaller_of_progressive_and_baseline_is_written(one_photo: Pixels, q
     options = {"qtables": tables, "subsampling": "4:2:0", "optimize": True}
     both = [len(jpeg_bytes(one_photo, progressive=progressive, **options)) for progressive in (True, False)]
     header = 200
-    assert len(jpeg.write(Picture(one_photo), STANDARD, quality, "m", (384, 288))) <= min(both) + header
+    stated = Header("m", (384, 288), (192, 144), UNBOUND)
+    data, _ = carriers.get("jpeg").write(Picture(one_photo), stated, Options(quality), None)
+    assert len(data) <= min(both) + header
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 1), (3, 2), (4, 4), (7, 5), (16, 16), (17, 31), (191, 143)])
@@ -86,12 +93,8 @@ def test_bilevel_and_palette_pictures(one_photo: Pixels) -> None:
     assert psnr(codec.decode(codec.encode(palette)), palette.convert("RGB")) > 22
 
 
-def test_opaque_alpha_is_let_go_and_transparency_refused(one_photo: Pixels, reference: bytes) -> None:
-    img = Image.fromarray(one_photo).convert("RGBA")
-    assert codec.encode(img) == reference
-    img.putpixel((3, 3), (0, 0, 0, 128))
-    with pytest.raises(codec.UnsupportedFormatError, match="transparency"):
-        codec.encode(img)
+def test_opaque_alpha_is_let_go(one_photo: Pixels, reference: bytes) -> None:
+    assert codec.encode(Image.fromarray(one_photo).convert("RGBA")) == reference
 
 
 def test_noise_at_full_quality_fits(tmp_path: Path) -> None:
@@ -99,35 +102,141 @@ def test_noise_at_full_quality_fits(tmp_path: Path) -> None:
     assert codec.decode(codec.encode(noise, 100)).size == (700, 600)
 
 
-def test_animations_warn(one_photo: Pixels) -> None:
+def animation(one_photo: Pixels, kind: str) -> bytes:
     out = io.BytesIO()
     frames = [Image.fromarray(one_photo), Image.fromarray(255 - one_photo)]
-    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], lossless=True)
-    with pytest.warns(UserWarning, match="first of 2 frames"):
-        codec.encode(out.getvalue())
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:])
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "PNG", "TIFF", "AVIF"])
+def test_animations_warn(one_photo: Pixels, kind: str) -> None:
+    with pytest.warns(UserWarning, match="only the first of 2 frames is stored") as caught:
+        picture = read_picture(animation(one_photo, kind))
+    assert psnr(picture.pixels, one_photo) > 20
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_the_frame_that_a_caller_chose(one_photo: Pixels) -> None:
+    img = Image.open(io.BytesIO(animation(one_photo, "PNG")))
+    img.seek(1)
+    with pytest.warns(UserWarning, match="only frame 2 of 2"):
+        assert np.array_equal(read_picture(img).pixels, 255 - one_photo)
+
+
+def test_warnings_point_at_the_callers_line(one_photo: Pixels) -> None:
+    with pytest.warns(UserWarning, match="frames") as caught:
+        codec.encode(animation(one_photo, "PNG"))
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_the_other_pictures_in_a_phones_jpeg_are_no_frames(one_photo: Pixels) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert psnr(read_picture(animation(one_photo, "MPO")).pixels, one_photo) > 20
 
 
 @pytest.mark.parametrize(
     ("image", "message"),
     [
         (np.zeros((4, 4, 3), np.float32), "uint8"),
-        (np.zeros((4, 4, 2), np.uint8), r"\[H, W, 3\]"),
+        (np.zeros((4, 4), bool), "uint8"),
+        (np.zeros((4, 4), np.uint32), "uint8"),
+        (np.zeros((4, 4, 5), np.uint8), r"\[H, W, 1…4\]"),
+        (np.zeros((4,), np.uint8), r"\[H, W, 1…4\]"),
         (np.zeros((0, 4, 3), np.uint8), "empty"),
-        (torch.zeros(3, 4), r"\[3, H, W\]"),
-        (torch.zeros(2, 4, 4), r"\[3, H, W\]"),
+        (torch.zeros(3, 4), r"\[1…4, H, W\]"),
+        (torch.zeros(5, 4, 4), r"\[1…4, H, W\]"),
         (torch.full((3, 4, 4), 2.0), r"\[0, 1\]"),
         (torch.full((3, 4, 4), float("nan")), r"\[0, 1\]"),
         (torch.zeros(3, 4, 4, dtype=torch.int32), "uint8"),
-        (Image.new("CMYK", (4, 4)), "CMYK"),
-        (Image.new("I;16", (4, 4)), "I;16"),
+        (Image.new("L", (0, 5)), "empty"),
         (b"", "empty"),
-        (b"not a picture at all", "not a picture"),
+        (b"not a picture at all", "no known format"),
         (PATH.read_bytes()[:5000], "damaged or cut short"),
     ],
 )
 def test_what_cannot_be_stored_is_refused(image: object, message: str) -> None:
-    with pytest.raises(codec.UnsupportedFormatError, match=message):
-        codec.encode(image)
+    for function in (read_picture, codec.encode):
+        with pytest.raises(codec.UnsupportedFormatError, match=message):
+            function(image)
+
+
+@pytest.mark.parametrize("wrong", [RuntimeError("odd\nlines"), IndexError(), RecursionError(), SyntaxError("no")])
+def test_whatever_a_parser_raises_is_an_error_of_ours(wrong: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise wrong
+
+    for name in ("open", "Image.load"):
+        monkeypatch.setattr(f"PIL.Image.{name}", fail)
+        with pytest.raises(codec.UnsupportedFormatError) as caught:
+            read_picture(PATH.read_bytes() if name == "open" else Image.new("L", (2, 2)))
+        assert "\n" not in str(caught.value)
+
+
+def test_too_little_memory_is_no_fault_of_the_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "load", fail)
+    with pytest.raises(codec.PictureTooLargeError, match="memory"):
+        read_picture(Image.new("L", (2, 2)))
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG of that size without a pixel in it."""
+    chunk = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    head = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return head + struct.pack(">I", 9) + b"IDAT" + bytes(13)
+
+
+@pytest.mark.parametrize("way", ["bytes", "image", "array", "tensor", "picture"])
+def test_the_limit_holds_for_every_way_in(one_photo: Pixels, way: str) -> None:
+    image = {
+        "bytes": PATH.read_bytes(),
+        "image": Image.fromarray(one_photo),
+        "array": one_photo,
+        "tensor": torch.from_numpy(one_photo).permute(2, 0, 1),
+        "picture": Picture(one_photo),
+    }[way]
+    assert read_picture(image, max_pixels=192 * 144).size == (192, 144)
+    with pytest.raises(codec.PictureTooLargeError, match="192x144 has more than the 27,647 pixels"):
+        read_picture(image, max_pixels=192 * 144 - 1)
+
+
+def test_the_default_limit_is_pillows_at_the_time(one_photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Image.MAX_IMAGE_PIXELS is not None
+    assert 2 * Image.MAX_IMAGE_PIXELS == MAX_PIXELS
+    check_size((1, MAX_PIXELS))
+    for size in ((1, MAX_PIXELS + 1), (100_000, 100_000)):
+        with pytest.raises(codec.PictureTooLargeError):
+            check_size(size)
+    with pytest.raises(codec.PictureTooLargeError):
+        read_picture(png(100_000, 100_000))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 192 * 144 // 2)
+    assert read_picture(one_photo).size == (192, 144)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for image in (one_photo, Image.fromarray(one_photo), PATH):
+        with pytest.raises(codec.PictureTooLargeError):
+            read_picture(image)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
+    check_size((100_000, 100_000))
+    with pytest.raises(codec.PictureTooLargeError):
+        check_size((100_000, 100_000), MAX_PIXELS)
+
+
+@pytest.mark.parametrize("action", ["ignore", "error"])
+def test_a_hundred_megapixels_and_pillows_warning(action: str) -> None:
+    img = Image.new("1", (10_000, 10_000))
+    out = io.BytesIO()
+    img.save(out, "PNG")
+    with warnings.catch_warnings():
+        warnings.simplefilter(action)  # type: ignore[arg-type]
+        if action == "ignore":
+            assert read_picture(out.getvalue()).size == (10_000, 10_000)
+        else:
+            with pytest.raises(codec.PictureTooLargeError, match="decompression bomb"):
+                read_picture(out.getvalue())
 
 
 def test_other_types_are_refused() -> None:

@@ -11,8 +11,9 @@ import torch
 from bjontegaard import bd_rate
 from PIL import Image
 
-from codec.carriers import jpeg
-from codec.jpeg.tables import condition, scale_tables
+from codec import carriers
+from codec.carriers import UNBOUND, Options
+from codec.header import Header
 from codec.picture import Picture, Pixels
 from codec.rescaler import Rescaler
 from training.data import find_pictures
@@ -61,11 +62,12 @@ class Validation:
     @staticmethod
     def _ours(rescaler: Rescaler, photo: Pixels, quality: int) -> tuple[float, float, float]:
         full = photo.shape[1], photo.shape[0]
-        lr = rescaler.downscale(photo, condition(scale_tables(rescaler.tables, quality)[0]))
-        data = jpeg.write(Picture(lr), rescaler.tables, quality, "sain-xN-name-01234567", full)
-        file = jpeg.read(data)
-        assert file is not None  # noqa: S101 - we wrote it
-        restored = rescaler.upscale(file.picture().rgb, file.condition, full)
+        carrier, options = carriers.get("jpeg"), Options(quality, tables=rescaler.tables)
+        told = carrier.condition(options)
+        lr = rescaler.downscale(photo, told)
+        header = Header("sain-xN-name-01234567", full, rescaler.lr_size(full), UNBOUND)
+        data, _ = carrier.write(Picture(lr), header, options)
+        restored = rescaler.upscale(carrier.reopened(data).picture().rgb, told, full)
         faithful = psnr(lr, bicubic(photo, rescaler.lr_size(full)))
         return _bpp(len(data), photo), psnr(photo, restored), faithful
 

@@ -1,89 +1,131 @@
-"""The JPEG carrier: the model's own quantisation tables, optimised Huffman tables, 4:2:0."""
+"""The JPEG carrier: the model's own quantisation tables, optimised Huffman tables.
+
+The compact header is a comment of what the tables do not tell: nothing, the full size where it is no multiple of the
+LR picture's (`sain;767x511`), or the whole line.
+"""
 
 import io
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
+from codec import embed
 from codec import header as headers
-from codec.errors import CodecError, PictureTooLargeError, UnsupportedFormatError
-from codec.header import Header, Size
+from codec.carriers import extended_xmp
+from codec.carriers.base import Carrier, LRFile, Options
+from codec.errors import CodecError
+from codec.header import Header
+from codec.jpeg.recognise import recognise
 from codec.jpeg.tables import Table, condition, scale_tables
-from codec.picture import Metadata, Picture, load_image, open_image
+from codec.models.description import describe
+from codec.picture import Metadata, Picture
 
-MAX_SIDE = 65_500
-"""Pixels; libjpeg writes no larger pictures."""
 MAX_SEGMENT = 65_504
 """Bytes of XMP, and about the same of EXIF, that one JPEG marker segment holds."""
+_FULL_SIZE = re.compile(rb"sain;(\d{1,6})x(\d{1,6})")
 
 
-@dataclass(frozen=True)
-class LRFile:
-    """An opened file: its pixels are not decoded before `picture` is called."""
-
-    image: Image.Image
-    tables: Table
-    """Quantisation steps `[T, 8, 8]`: luma, then chroma if there is any."""
-
-    @property
-    def size(self) -> Size:
-        """Width and height of the LR picture."""
-        return self.image.size
-
-    @property
-    def digest(self) -> str:
-        """What a header of this file must be bound to."""
-        return headers.digest(self.size, self.tables.reshape(-1, 64).tolist())
-
-    @property
-    def condition(self) -> float:
-        """The coarseness that the network is told."""
-        return condition(self.tables[0])
-
-    @property
-    def header(self) -> Header | None:
-        """Our header, None if the file has none."""
-        return headers.find(self.image.info.get("xmp"))
-
-    def picture(self) -> Picture:
-        """Decode the pixels; the metadata are the user's alone."""
-        load_image(self.image)
-        info = self.image.info
-        metadata = Metadata(info.get("exif"), info.get("icc_profile"), headers.remove(info.get("xmp")))
-        return Picture(np.array(self.image), metadata)
+def _tables(img: Image.Image) -> Table:
+    """Quantisation steps `[T, 8, 8]` of an opened file: luma, then chroma if there is any."""
+    quantization = img.quantization  # type: ignore[attr-defined]
+    return np.array([quantization[key] for key in sorted(quantization)], np.int64).reshape(-1, 8, 8)
 
 
-def write(lr: Picture, base: Table, quality: int, model: str, full_size: Size) -> bytes:
-    """The LR picture as a JPEG whose tables are `base` `[2, 8, 8]` scaled by `quality`, with a header in its XMP."""
-    if max(lr.size) > MAX_SIDE:
-        raise PictureTooLargeError(f"a JPEG holds at most {MAX_SIDE} pixels a side; the LR picture is {lr.size}")
-    tables = scale_tables(base, quality)[: 1 if lr.pixels.ndim == 2 else 2].reshape(-1, 64).tolist()
-    header = Header(model, full_size, lr.size, headers.digest(lr.size, tables))
-    metadata = lr.metadata
-    xmp = headers.insert(header, metadata.xmp)
-    for name, segment in (("XMP", xmp), ("EXIF", metadata.exif or b"")):
-        if len(segment) > MAX_SEGMENT:
-            raise CodecError(f"the picture's {name} ({len(segment)} bytes) does not fit into a JPEG: shorten it first")
-    options = {"exif": metadata.exif, "icc_profile": metadata.icc_profile, "xmp": xmp}
-    kept = {k: v for k, v in options.items() if v}
-    img = lr.to_pil()
-    return min((_save(img, tables, progressive, kept) for progressive in (True, False)), key=len)
+def _digest(size: headers.Size, tables: Table) -> str:
+    return headers.digest(size, [table.astype("<u2").tobytes() for table in tables])
 
 
-def _save(img: Image.Image, tables: list[list[int]], progressive: bool, metadata: dict[str, bytes]) -> bytes:
-    """One way to write the same coefficients: below some 15 kB, progressive's many scans and tables cost more."""
-    out = io.BytesIO()
-    img.save(out, "JPEG", qtables=tables, subsampling="4:2:0", optimize=True, progressive=progressive, **metadata)
-    return out.getvalue()
+class JPEG(Carrier):
+    """Bound by its tables, which lossless tools keep and encoding again replaces."""
 
+    name: ClassVar = "jpeg"
+    pillow: ClassVar = "JPEG"
+    suffixes: ClassVar = (".jpg", ".jpeg", ".jpe", ".jfif")
+    mime: ClassVar = "image/jpeg"
+    max_side: ClassVar = 65_500  # libjpeg writes no larger pictures
+    grey: ClassVar = True
+    transparent: ClassVar = False
 
-def read(data: bytes) -> LRFile | None:
-    """Open a file; None if it is a picture, but no JPEG of ours could look like it."""
-    img = open_image(data)
-    if not isinstance(img, JpegImagePlugin.JpegImageFile) or img.mode not in ("L", "RGB"):
-        return None
-    if not img.quantization:
-        raise UnsupportedFormatError("the JPEG has no quantisation tables")
-    tables = np.array([img.quantization[key] for key in sorted(img.quantization)], np.int64)
-    return LRFile(img, tables.reshape(-1, 8, 8))
+    def condition(self, options: Options) -> float:
+        return condition(scale_tables(options.tables, options.quality)[0])
+
+    def stated(self, header: Header, lr: Picture) -> Header:
+        return replace(header, condition=None, grey=False)
+
+    @staticmethod
+    def _scaled(lr: Picture, options: Options) -> Table:
+        return scale_tables(options.tables, options.quality)[: 1 if lr.pixels.ndim == 2 else 2]
+
+    def written_digest(self, lr: Picture, options: Options) -> str | None:
+        return _digest(lr.size, self._scaled(lr, options))
+
+    def embedded(self, header: Header, users: Metadata, options: Options, alpha: bytes | None) -> dict[str, bytes]:
+        xmp = embed.insert(header if options.form == "xmp" else None, users.xmp, alpha)
+        kept = {"exif": users.exif, "icc_profile": users.icc_profile, "xmp": xmp}
+        if alpha is not None and xmp is not None and len(xmp) > MAX_SEGMENT:
+            guid, kept["extra"] = extended_xmp.segments(embed.insert(None, None, alpha) or b"")
+            kept["xmp"] = embed.insert(header if options.form == "xmp" else None, users.xmp, extended=guid)
+        for name, block in (("XMP", kept["xmp"]), ("EXIF", users.exif)):
+            if len(block or b"") > MAX_SEGMENT:
+                raise CodecError(
+                    f"the picture's {name} ({len(block or b'')} bytes) does not fit into a JPEG: shorten it first"
+                )
+        if options.form == "compact":
+            kept["comment"] = self._comment(header, options)
+        return {k: v for k, v in kept.items() if v}
+
+    @staticmethod
+    def _comment(header: Header, options: Options) -> bytes:
+        """The least that tells `find_header` what the tables do not."""
+        tables = scale_tables(options.tables, options.quality)
+        if recognise(tables) != header.model or recognise(tables[:1]) != header.model or header.alpha:
+            return embed.text_of(header)
+        (width, height), (w, h), scale = header.full_size, header.lr_size, describe(header.model).scale
+        return b"" if (width, height) == (w * scale, h * scale) else f"sain;{width}x{height}".encode()
+
+    def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
+        tables = scale_tables(options.tables, options.quality)[: 1 if img.mode == "L" else 2].reshape(-1, 64).tolist()
+        # two ways to write the same coefficients: below some 15 kB, progressive's many scans and tables cost more
+        files = []
+        for progressive in (True, False):
+            out = io.BytesIO()
+            img.save(
+                out,
+                "JPEG",
+                qtables=tables,
+                subsampling=self.subsampling(options),
+                optimize=True,
+                progressive=progressive,
+                **metadata,
+            )
+            files.append(out.getvalue())
+        return min(files, key=len)
+
+    def open(self, data: bytes, img: Image.Image) -> LRFile | None:
+        ours = isinstance(img, JpegImagePlugin.JpegImageFile) and img.mode in ("L", "RGB") and img.quantization
+        return LRFile(self, data, img) if ours else None
+
+    def digest(self, file: LRFile) -> str:
+        return _digest(file.size, _tables(file.image))
+
+    def stated_condition(self, img: Image.Image) -> float | None:
+        return condition(_tables(img)[0])
+
+    def find_header(self, file: LRFile) -> Header | None:
+        comment = file.image.info.get("comment")
+        size = _FULL_SIZE.fullmatch(comment or b"")
+        if header := super().find_header(file) or (None if size else embed.find_text(comment)):
+            return header
+        model = recognise(_tables(file.image))
+        if model is None:
+            return None
+        scale = describe(model).scale
+        full = (int(size[1]), int(size[2])) if size else (file.size[0] * scale, file.size[1] * scale)
+        return Header(model, full, file.size, file.digest)
+
+    def find_alpha(self, img: Image.Image) -> bytes | None:
+        return super().find_alpha(img) or embed.find_alpha(extended_xmp.find(img, img.info.get("xmp")))

@@ -2,6 +2,7 @@
 
 import json
 
+from codec.carriers import carriers
 from codec.models import registry
 from eval.codecs.base import Codec, MissingCodecError
 from eval.codecs.learned import CompressAI
@@ -9,6 +10,9 @@ from eval.codecs.ordinary import ORDINARY
 from eval.codecs.ours import BoxDecoded, Ours, Resaved, SROnly
 
 DEFAULT = ("ours", "jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x2-jpeg", "sr-only")
+CARRIERS = {name: each.lossy for name, each in carriers().items() if name != "jpeg"}
+"""Other formats that can hold our LR picture -> whether they have qualities."""
+CARRIER_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 ROBUSTNESS = ("ours", *(f"resaved-{quality}" for quality in (95, 85, 75, 60)), "box-chroma")
 
 
@@ -19,7 +23,8 @@ def models() -> list[str]:
 
 def choices() -> list[str]:
     """All names that `build` takes, the capitals standing for what is meant."""
-    return [*DEFAULT[:1], *models(), "sr-only", "box-chroma", "resaved-QUALITY", *ORDINARY, "compressai:ARCHITECTURE"]
+    ours = ["ours", *(f"ours-{name}" for name in CARRIERS), *models()]
+    return [*ours, "sr-only", "box-chroma", "resaved-QUALITY", *ORDINARY, "compressai:ARCHITECTURE"]
 
 
 def build(name: str) -> Codec:
@@ -30,6 +35,9 @@ def build(name: str) -> Codec:
         return ORDINARY[name]
     if name == "ours":
         return Ours()
+    if name.removeprefix("ours-") in CARRIERS:
+        carrier = name.removeprefix("ours-")
+        return Ours(format=carrier, qualities=CARRIER_QUALITIES if CARRIERS[carrier] else (75,))
     if name in models():
         return Ours(name)
     if name == "sr-only":

@@ -9,9 +9,11 @@ import numpy as np
 from PIL import Image
 
 import codec
-from codec.carriers import jpeg
+from codec import carriers
+from codec.carriers import UNBOUND, Options
+from codec.header import Header
 from codec.models import registry
-from codec.picture import Picture, Pixels
+from codec.picture import Picture, Pixels, load_image, open_image
 from eval.codecs.base import MissingCodecError
 from eval.codecs.ordinary import load
 
@@ -29,8 +31,8 @@ def _rescaler(model: str) -> "Rescaler":
 
 def _restore(model: str, data: bytes, shown: Pixels, size: tuple[int, int]) -> Pixels:
     """What the network makes of the LR pixels that a decoder has `shown` of a file that `codec.decode` would refuse."""
-    file = jpeg.read(data)
-    assert file is not None  # noqa: S101 - one of our own files
+    file = carriers.read(data)
+    assert file is not None and file.condition is not None  # noqa: PT018, S101 - one of our own JPEGs
     return _rescaler(model).upscale(shown, file.condition, size)
 
 
@@ -40,27 +42,31 @@ class Ours:
 
     model: str = registry.DEFAULT
     qualities: Sequence[int] = QUALITIES
+    format: str = "jpeg"
 
     @property
     def name(self) -> str:
-        return self.model
+        return self.model if self.format == "jpeg" else f"{self.model}, {self.format}"
 
     @property
     def description(self) -> str:
-        return "ours: half-size JPEG with learned tables, restored by the inverse network"
+        tables = " with learned tables" if self.format == "jpeg" else ""
+        return f"ours: half-size {self.format.upper()}{tables}, restored by the inverse network"
 
     @property
     def identity(self) -> str:
         return f"{self.name}; {registry.resolve(self.model)}; sain-codec {codec.__version__}"
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
-        return codec.encode(pixels, quality, model=self.model)
+        return codec.encode(pixels, quality, model=self.model, format=self.format)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
         return codec.decode(data, to="numpy")
 
     def stored(self, data: bytes) -> Pixels:
-        return load(data)
+        img = open_image(data)
+        load_image(img)
+        return np.array(img.convert("RGB"))
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,9 @@ class SROnly(Ours):
     def encode(self, pixels: Pixels, quality: int) -> bytes:
         rescaler, full = _rescaler(self.model), (pixels.shape[1], pixels.shape[0])
         small = Image.fromarray(pixels).resize(rescaler.lr_size(full), Image.Resampling.BICUBIC)
-        return jpeg.write(Picture(np.array(small)), rescaler.tables, quality, registry.resolve(self.model), full)
+        header = Header(registry.resolve(self.model), full, small.size, UNBOUND)
+        options = Options(quality, tables=rescaler.tables)
+        return carriers.get("jpeg").write(Picture(np.array(small)), header, options)[0]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,40 @@
+"""XMP that is longer than a JPEG segment (XMP specification, part 3, section 1.1.3.1): here, coded transparency.
+
+The packet is cut into APP1 segments, each with the packet's MD5, its length and the cut's offset; the main packet
+names the MD5. We read only packets that our own main packet names.
+"""
+
+import hashlib
+import struct
+
+from PIL import Image
+
+from codec import embed
+
+_SIGNATURE = b"http://ns.adobe.com/xmp/extension/\0"
+_CUT = 65_400
+"""Bytes of the packet in one segment."""
+
+
+def segments(packet: bytes) -> tuple[bytes, bytes]:
+    """The packet's name (32 hex digits) and its segments, ready to be written."""
+    name = hashlib.md5(packet, usedforsecurity=False).hexdigest().upper().encode()
+    parts = []
+    for offset in range(0, len(packet), _CUT):
+        body = _SIGNATURE + name + struct.pack(">2I", len(packet), offset) + packet[offset : offset + _CUT]
+        parts.append(b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body)
+    return name, b"".join(parts)
+
+
+def find(img: Image.Image, xmp: bytes | None) -> bytes | None:
+    """The extended packet that our entry in the main packet `xmp` names, None if there is none or a part is missing."""
+    name = embed.find_extended(xmp)
+    if name is None:
+        return None
+    start = len(_SIGNATURE) + 40
+    cuts = {}
+    for marker, body in getattr(img, "applist", ()):
+        if marker == "APP1" and body.startswith(_SIGNATURE + name) and len(body) >= start:
+            cuts[body[start - 4 : start]] = body[start:]
+    packet = b"".join(cuts[offset] for offset in sorted(cuts))
+    return packet if hashlib.md5(packet, usedforsecurity=False).hexdigest().upper().encode() == name else None

@@ -1,0 +1,42 @@
+"""What a weight file says of itself, read without torch."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from codec.errors import CodecError
+from codec.jpeg.tables import Table
+from codec.models import registry
+
+LONGEST = 1 << 20
+"""Bytes of description that are believed."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """Of a model."""
+
+    scale: int
+    """Side of the full picture over that of the LR picture."""
+    tables: Table
+    """Base quantisation tables `[2, 8, 8]`: luma, chroma."""
+
+
+@cache
+def describe(model: str) -> Description:
+    """The description of a model by name; raises `UnknownModelError`, and `CodecError` for a damaged file.
+
+    A safetensors file begins with the length of its JSON header in eight bytes, little-endian.
+    """
+    path = registry.path_of(model)
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        text = file.read(min(length, LONGEST))
+    try:
+        fields = json.loads(json.loads(text)["__metadata__"]["sain-codec"])
+        scale = 2 ** len(fields["config"]["levels"])
+        return Description(scale, np.array(fields["tables"], np.int64).reshape(2, 8, 8))
+    except (ValueError, KeyError, TypeError) as error:
+        raise CodecError(f"{path} is not a weight file of this codec: {error}") from None
