@@ -22,33 +22,47 @@ SOFTWARE = 0x0131
 
 _NAMESPACE = b"urn:sain:"
 _OPEN, _CLOSE = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">', b"</rdf:RDF>"
-_HEADER = re.compile(rb'<rdf:Description xmlns:s="urn:sain:" s:h="([^"<>&]{1,160})"/>')
-_ALPHA = re.compile(rb'<rdf:Description xmlns:s="urn:sain:" s:a="([A-Za-z0-9+/=]*+)"/>')
-_EXTENDED = re.compile(
-    rb'<rdf:Description xmlns:s="urn:sain:" xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="([0-9A-F]{32})"/>'
+_HEADER = b'<rdf:Description xmlns:s="urn:sain:" s:h="%s"/>'
+_ALPHA = b'<rdf:Description xmlns:s="urn:sain:" s:a="%s"/>'
+_NOTE = b'<rdf:Description xmlns:s="urn:sain:" xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="%s"/>'
+_AS_WRITTEN = re.compile(
+    rb'<rdf:Description xmlns:s="urn:sain:" (?:s:h="[^"<>&]{1,160}"'
+    rb'|s:a="[A-Za-z0-9+/=]*+"|xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="[0-9A-F]{32}")/>'
+)
+
+# tools that edit XMP write all of it anew, with other quotes, or attributes as elements
+_FIND_HEADER = re.compile(rb"""\bs:h(?:\s*=\s*["']|>)([^"'<>&]{1,160})["'<]""")
+_FIND_ALPHA = re.compile(rb"""\bs:a(?:\s*=\s*["']|>)([A-Za-z0-9+/=]*+)["'<]""")
+_FIND_EXTENDED = re.compile(rb"""HasExtendedXMP(?:\s*=\s*["']|>)([0-9A-F]{32})["'<]""")
+_REWRITTEN = re.compile(
+    rb"""\s+(?:xmlns:s|s:[ha])\s*=\s*(?:"[^"<>]*"|'[^'<>]*')|<s:([ha])>[^<>]*</s:\1>\s*""",
 )
 _TEXT = re.compile(rb"sain;([!-~]{1,160})(?:\0|$)")
 
 
+def _search(pattern: re.Pattern[bytes], xmp: bytes | None) -> bytes | None:
+    entry = pattern.search(xmp) if xmp and _NAMESPACE in xmp else None
+    return entry[1] if entry else None
+
+
 def find(xmp: bytes | None) -> Header | None:
     """Our header in an XMP packet, None if it has none; raises as `Header.parse`."""
-    entry = _HEADER.search(xmp) if xmp else None
-    return Header.parse(entry[1].decode("ascii", "replace")) if entry else None
+    line = _search(_FIND_HEADER, xmp)
+    return Header.parse(line.decode("ascii", "replace")) if line else None
 
 
 def find_alpha(xmp: bytes | None) -> bytes | None:
     """The coded transparency in an XMP packet, None if it has none or a damaged one."""
-    entry = _ALPHA.search(xmp) if xmp else None
+    text = _search(_FIND_ALPHA, xmp)
     try:
-        return base64.b64decode(entry[1], validate=True) if entry else None
+        return base64.b64decode(text, validate=True) if text else None
     except binascii.Error:
         return None
 
 
 def find_extended(xmp: bytes | None) -> bytes | None:
     """The name of our extended packet, see `codec.carriers.extended_xmp`; None without."""
-    entry = _EXTENDED.search(xmp) if xmp else None
-    return entry[1] if entry else None
+    return _search(_FIND_EXTENDED, xmp)
 
 
 def insert(
@@ -58,13 +72,15 @@ def insert(
 
     `extended`: name of the extended packet where the transparency lies instead. None where there is nothing to hold.
     """
-    entries = b""
-    if header is not None:
-        entries += _entry(b"h", header.format().encode())
-    if alpha is not None:
-        entries += _entry(b"a", base64.b64encode(alpha))
-    if extended is not None:
-        entries += _NOTE % extended
+    entries = b"".join(
+        form % value
+        for form, value in (
+            (_HEADER, header and header.format().encode()),
+            (_ALPHA, alpha and base64.b64encode(alpha)),
+            (_NOTE, extended),
+        )
+        if value
+    )
     users = remove(xmp)
     if not entries:
         return users
@@ -76,19 +92,10 @@ def insert(
 
 def remove(xmp: bytes | None) -> bytes | None:
     """The packet as the user had it; None where nothing is left of it."""
-    if xmp is None:
-        return None
-    users = _EXTENDED.sub(b"", _ALPHA.sub(b"", _HEADER.sub(b"", xmp)))
-    if users != xmp:
-        users = users.replace(_OPEN + _CLOSE, b"")
-    return users or None
-
-
-_NOTE = b'<rdf:Description xmlns:s="urn:sain:" xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="%s"/>'
-
-
-def _entry(name: bytes, value: bytes) -> bytes:
-    return b'<rdf:Description xmlns:s="' + _NAMESPACE + b'" s:' + name + b'="' + value + b'"/>'
+    if xmp is None or _NAMESPACE not in xmp:
+        return xmp or None
+    users = _AS_WRITTEN.sub(b"", xmp).replace(_OPEN + _CLOSE, b"")
+    return (_REWRITTEN.sub(b"", users) if _NAMESPACE in users else users) or None
 
 
 def exif_of(header: Header) -> bytes:

@@ -1,7 +1,10 @@
 """The digest's material: the same whatever happens to metadata, other when pixels are encoded again, never a crash."""
 
 import io
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,6 +63,33 @@ def test_a_removed_chunk_changes_nothing() -> None:
     assert mark("webp", without_chunk(data, b"XMP ")) == mark("webp", data)
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_what_trails_the_file_changes_nothing(name: str) -> None:
+    data = written(name, xmp=XMP)
+    for trail in (bytes(40_000), b"junk" * 10_000, b"VP8 \0\0\0\0" * 2):
+        assert mark(name, data + trail) == mark(name, data)
+
+
+@pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("edit", ["-Artist=me", "-XMP-dc:Subject=me", "-all="])
+def test_exiftool_changes_nothing(name: str, edit: str, tmp_path: Path) -> None:
+    data = written(name, xmp=XMP, exif=EXIF)
+    assert mark(name, edited(data, edit, tmp_path / f"a{get(name).suffixes[0]}")) == mark(name, data)
+
+
+def edited(data: bytes, edit: str, path: Path) -> bytes:
+    exiftool = shutil.which("exiftool")
+    if exiftool is None:
+        pytest.skip("exiftool is not installed")
+    path.write_bytes(data)
+    done = subprocess.run([exiftool, edit, "-overwrite_original", str(path)], capture_output=True, text=True)
+    if done.returncode and "not yet supported" in done.stderr:
+        pytest.skip("this exiftool cannot write the format")
+    assert done.returncode == 0, done.stderr
+    assert path.read_bytes() != data
+    return path.read_bytes()
+
+
 def boxed(name: bytes, content: bytes) -> bytes:
     return (8 + len(content)).to_bytes(4, "big") + name + content
 
@@ -74,6 +104,36 @@ def test_jpeg_xl() -> None:
     assert payload.jxl_xmp(one) == XMP
     assert payload.jxl_xmp(other) is None
     assert b"".join(payload.jxl(b"\xff\x0apixels")) == b"\xff\x0apixels"
+
+
+def items(version: int, method: int = 0) -> bytes:
+    """A file with one item of the bytes `pixels`, its place told by an `iloc` of any version, and one of metadata."""
+    wide = 4 if version == 2 else 2
+    entries = [
+        boxed(b"infe", b"\x02\0\0\0" + number.to_bytes(2, "big") + b"\0\0" + kind + b"\0")
+        for number, kind in ((2, b"Exif"), (1, b"av01"))
+    ]
+    iinf = boxed(b"iinf", b"\0\0\0\0\0\x02" + b"".join(entries))
+    how = method.to_bytes(2, "big") if version else b""
+
+    def file(at: int) -> bytes:
+        extent = b"\0\0\0\x01" + at.to_bytes(4, "big") + b"\0\0\0\x06"
+        item = (1).to_bytes(wide, "big") + how + b"\0\0" + extent[2:]
+        iloc = boxed(b"iloc", bytes([version, 0, 0, 0, 0x44, 0]) + (1).to_bytes(wide, "big") + item)
+        inside = boxed(b"idat", b"pixels") if method == 1 else b""
+        return boxed(b"ftyp", b"avif\0\0\0\0") + boxed(b"meta", bytes(4) + iinf + iloc + inside)
+
+    return file(0) if method == 1 else file(len(file(0)) + 8) + boxed(b"mdat", b"pixels")
+
+
+@pytest.mark.parametrize(("version", "method"), [(0, 0), (1, 0), (1, 1), (2, 0), (2, 1)])
+def test_every_way_to_place_an_item(version: int, method: int) -> None:
+    assert b"".join(payload.isobmff(items(version, method))) == b"av01pixels"
+
+
+def test_items_built_from_other_items_are_refused() -> None:
+    with pytest.raises(codec.UnsupportedFormatError):
+        list(payload.isobmff(items(1, method=2)))
 
 
 def test_phones_own_files() -> None:
@@ -117,7 +177,7 @@ def test_damage_is_refused_or_changes_the_digest_or_nothing(name: str, draw: st.
 
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
-    for start in (b"RIFF\0\0\0\0WEBP", b"\0\0\0\x14ftypavif", b"\0\0\0\x0cJXL \r\n\x87\n", b""):
+    for start in (b"RIFF\xff\xff\xff\x7fWEBP", b"\0\0\0\x14ftypavif", b"\0\0\0\x0cJXL \r\n\x87\n", b""):
         for reader in (payload.webp, payload.isobmff, payload.jxl):
             try:
                 list(reader(start + data))

@@ -52,7 +52,7 @@ class HEIF(Carrier):
     pillow: ClassVar = "HEIF"
     suffixes: ClassVar = (".heic", ".heif", ".hif")
     mime: ClassVar = "image/heic"
-    max_side: ClassVar = 8192
+    max_side: ClassVar = 16_384
 
     def check(self, options: Options) -> None:
         super().check(options)

@@ -18,7 +18,7 @@ from codec.errors import CodecError, UnsupportedFormatError
 
 
 class JXL(Carrier):
-    """Effort 7, the library's default; one thread, for several give other bytes."""
+    """Effort 7, the library's default."""
 
     name: ClassVar = "jxl"
     pillow: ClassVar = "JXL"
@@ -40,7 +40,7 @@ class JXL(Carrier):
         out = io.BytesIO()
         # the plugin's quality 100 is lossless, and takes many times the bytes of 99
         quality = min(options.quality, 99)
-        img.save(out, "JXL", quality=quality, effort=7, num_threads=1, use_container=True, **metadata)
+        img.save(out, "JXL", quality=quality, effort=7, use_container=True, **metadata)
         return out.getvalue()
 
     def open(self, data: bytes, img: Image.Image) -> LRFile | None:

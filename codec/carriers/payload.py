@@ -45,11 +45,12 @@ def webp(data: bytes) -> Parts:
     if data[:4] != b"RIFF" or data[8:12] != b"WEBP":
         raise _malformed()
     at, view = 12, memoryview(data)
+    end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))  # readers ignore what trails, such as padding
     for _ in range(_MOST):
-        name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if len(name) < 4:
+        if at + 8 > end:
             return
-        if name in (b"VP8 ", b"VP8L", b"ALPH"):
+        name, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if name in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF"):
             yield view[at : at + 8 + length]
         at += 8 + length + length % 2
     raise _malformed()
