@@ -4,11 +4,14 @@ Pictures of any size are cut into tiles that overlap by the network's receptive 
 the result does not depend on the cut (up to float32 rounding, at most one level).
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -42,40 +45,58 @@ class Rescaler:
         return -(-full[0] // self.scale), -(-full[1] // self.scale)
 
     def downscale(self, pixels: Pixels, condition: float, tile: int = TILE, progress: bool = False) -> Pixels:
-        """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`."""
+        """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`; grey `[H, W]` -> `[ceil(H/s), ceil(W/s)]`."""
         s, m = self.scale, MARGIN
-        height, width = pixels.shape[:2]
-        (w, h), pad = self.lr_size((width, height)), s * m
-        rows, columns = (pad, h * s - height + pad), (pad, w * s - width + pad)
-        padded = np.pad(pixels, (rows, columns, (0, 0)), "symmetric")
-        lr = np.empty((h + 2 * m, w + 2 * m, 3), np.uint8)
+        w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
+        lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
         for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
-            x = self._tensor(padded[_scaled(outer, s)])
-            lr[inner] = _bytes(self.net.downscale(x, self._condition(condition)))[cut]
+            x = self._tensor(_mirrored(pixels, _scaled(outer, s), s * m))
+            small = _bytes(self.net.downscale(x, self._condition(condition)))[cut]
+            lr[inner] = small if lr.ndim == 3 else _grey(small)
         return lr[m:-m, m:-m]
 
     def upscale(
-        self, lr: Pixels, condition: float, full: tuple[int, int], tile: int = TILE, progress: bool = False
+        self,
+        lr: Pixels,
+        condition: float,
+        full: tuple[int, int],
+        tile: int = TILE,
+        progress: bool = False,
+        grey: bool = False,
     ) -> Pixels:
-        """A decoded LR picture `[h, w, 3]` -> the restored `[H, W, 3]` of `full` (width, height)."""
-        s = self.scale
-        out = np.empty((lr.shape[0] * s, lr.shape[1] * s, 3), np.uint8)
+        """A decoded LR picture `[h, w, 3]` or `[h, w]` -> the restored picture of `full` (width, height).
+
+        That is `[H, W, 3]`; `[H, W]` if the LR picture is grey, or if `grey` is asked for.
+        """
+        s, grey = self.scale, grey or lr.ndim == 2
+        out = np.empty((lr.shape[0] * s, lr.shape[1] * s) + (() if grey else (3,)), np.uint8)
         for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
             y = self.net.upscale(self._tensor(lr[outer]), self._condition(condition))
-            out[_scaled(inner, s)] = _bytes(y)[_scaled(cut, s)]
+            restored = _bytes(y)[_scaled(cut, s)]
+            out[_scaled(inner, s)] = _grey(restored) if grey else restored
         return out[: full[1], : full[0]]
 
     def _condition(self, condition: float) -> Tensor:
         return torch.tensor([condition], dtype=torch.float32, device=self.device)
 
     def _tensor(self, pixels: Pixels) -> Tensor:
-        x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+        x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device)
         return x.permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last) / 255
 
 
 def _bytes(x: Tensor) -> Pixels:
     array: Pixels = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
     return array
+
+
+# OpenMP's threads do not survive a fork, and a child that waits for them waits for ever
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+
+
+def _grey(rgb: Pixels) -> Pixels:
+    return np.array(Image.fromarray(rgb).convert("L"))
 
 
 Window = tuple[slice, slice]
@@ -93,6 +114,20 @@ def _shown(tiles: Iterator[Tile], progress: bool) -> Iterable[Tile]:
 def _scaled(window: Window, scale: int) -> Window:
     y, x = (slice(s.start * scale, s.stop * scale) for s in window)
     return y, x
+
+
+def _mirrored(pixels: Pixels, window: Window, pad: int) -> Pixels:
+    """The pixels in a window of the picture mirrored outwards for ever, `pad` to the left and above it first.
+
+    As `np.pad` with `"symmetric"`, but that would copy the whole picture.
+    """
+
+    def places(span: slice, length: int) -> npt.NDArray[np.intp]:
+        i = np.arange(span.start - pad, span.stop - pad) % (2 * length)
+        mirrored: npt.NDArray[np.intp] = np.minimum(i, 2 * length - 1 - i)
+        return mirrored
+
+    return pixels[np.ix_(places(window[0], pixels.shape[0]), places(window[1], pixels.shape[1]))]
 
 
 def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:

@@ -1,0 +1,90 @@
+"""Any size comes back exact, tiles leave no trace, and memory is bounded by tiles."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import codec
+from codec import rescaler
+from codec.models import registry
+from codec.picture import Pixels
+from codec.rescaler import Rescaler
+from tests.conftest import PICTURES, pixels_of
+from tests.corpora import installed
+
+PHOTO = pixels_of(PICTURES / "kodim08-crop.png")
+SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (1, 64), (65, 1), (17, 16), (7, 2000), (2001, 3)]
+
+
+@pytest.fixture(scope="module")
+def resc() -> Rescaler:
+    return rescaler.load(registry.DEFAULT, "cpu")
+
+
+def picture(width: int, height: int) -> Pixels:
+    """Detail everywhere, in any size."""
+    return np.resize(PHOTO, (height, width, 3))
+
+
+def levels_apart(a: Pixels, b: Pixels) -> int:
+    return int(np.abs(a.astype(int) - b).max())
+
+
+@pytest.mark.parametrize("name", installed())
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_sizes_are_exact(name: str, size: tuple[int, int]) -> None:
+    photo = picture(*size)
+    for pixels in (photo, photo[..., 0], np.dstack([photo, photo[..., :1] // 2])):  # colour, grey, transparent
+        data = codec.encode(pixels, format=name)
+        info = codec.inspect(data)
+        assert info.header.full_size == size
+        assert info.header.lr_size == (-(-size[0] // 2), -(-size[1] // 2))
+        assert codec.decode(data, to="numpy").shape == pixels.shape
+
+
+@given(width=st.integers(1, 70), height=st.integers(1, 70), name=st.sampled_from(installed()))
+@settings(max_examples=60, deadline=None)
+def test_any_size_is_exact(width: int, height: int, name: str) -> None:
+    assert codec.decode(codec.encode(picture(width, height), format=name)).size == (width, height)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1, 9), (5, 2), (31, 64)])
+def test_outside_is_a_mirror_as_numpys(width: int, height: int) -> None:
+    # pictures narrower than the margin are mirrored again and again
+    photo, pad = picture(width, height), 8
+    padded = np.pad(photo, ((pad, pad), (pad, pad), (0, 0)), "symmetric")
+    for window in ((slice(0, height + 16), slice(0, width + 16)), (slice(3, 7), slice(6, width + 11))):
+        assert np.array_equal(rescaler._mirrored(photo, window, pad), padded[window])
+
+
+def test_grey_is_colour_without_colour(resc: Rescaler) -> None:
+    grey = picture(91, 70)[..., 1]
+    lr = resc.downscale(grey, 3.0)
+    coloured = resc.downscale(np.dstack([grey] * 3), 3.0)
+    assert np.array_equal(lr, rescaler._grey(coloured))
+    restored = resc.upscale(np.dstack([lr] * 3), 3.0, (91, 70))
+    assert np.array_equal(resc.upscale(lr, 3.0, (91, 70)), rescaler._grey(restored))
+
+
+@pytest.mark.parametrize("name", registry.available())
+def test_overlap_is_what_the_network_reaches(name: str) -> None:
+    # one pixel changed in the middle of a picture: nothing beyond `overlap` may feel it, and what feels it is felt far
+    resc = rescaler.load(name, "cpu")
+    s, middle = resc.scale, 2 * resc.overlap
+    side = 2 * middle
+    lr = torch.rand(1, 3, 24, side)
+    changed = lr.clone()
+    changed[:, :, 12, middle] += 4  # out of range: a change that nothing rounds away
+    condition = torch.tensor([3.0])
+    up = resc.net.upscale(changed, condition) - resc.net.upscale(lr, condition)
+    hr = torch.nn.functional.interpolate(lr, scale_factor=s)
+    changed = hr.clone()
+    changed[:, :, 12 * s, middle * s] += 4
+    down = resc.net.downscale(changed, condition) - resc.net.downscale(hr, condition)
+    for difference, scale in ((up, s), (down, 1)):
+        felt = difference.abs().amax((0, 1, 2)).reshape(side, scale).amax(1).nonzero()[:, 0]
+        assert felt.min() >= middle - resc.overlap
+        assert felt.max() <= middle + resc.overlap
+        assert felt.max() - felt.min() > resc.overlap // 2  # or the overlap would be larger than tiles need
