@@ -1,8 +1,4 @@
-"""Hostile bytes: a clear error of ours or a valid picture, nothing else."""
-
-import io
-import tarfile
-import warnings
+"""Hostile bytes get a clear error of ours; `tests/test_fuzz.py` has those that may be valid."""
 
 import numpy as np
 import pytest
@@ -12,18 +8,9 @@ from PIL import Image
 
 import codec
 from codec.picture import Pixels
-from tests.conftest import PICTURES, SHARED
+from tests.conftest import PICTURES
 
 ENCODED = codec.encode(PICTURES / "kodim04-crop.png", 50)
-
-
-def decode_or_refuse(data: bytes) -> None:
-    try:
-        restored = codec.decode(data)
-    except codec.CodecError as error:
-        assert "\n" not in str(error)  # noqa: PT017 - most changes do decode
-    else:
-        assert restored.size == (192, 144)
 
 
 @given(st.integers(0, len(ENCODED) - 1))
@@ -31,17 +18,6 @@ def decode_or_refuse(data: bytes) -> None:
 def test_cut_anywhere(length: int) -> None:
     with pytest.raises(codec.CodecError):
         codec.decode(ENCODED[:length])
-
-
-@given(st.lists(st.tuples(st.integers(2, len(ENCODED) - 1), st.integers(0, 255)), min_size=1, max_size=20))
-@settings(max_examples=150, deadline=None)
-def test_bytes_changed_anywhere(changes: list[tuple[int, int]]) -> None:
-    data = bytearray(ENCODED)
-    for position, value in changes:
-        data[position] = value
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, about damaged EXIF and the like
-        decode_or_refuse(bytes(data))
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF", ENCODED[:300]]))
@@ -69,19 +45,3 @@ def test_pillows_own_bomb_check_is_ours(monkeypatch: pytest.MonkeyPatch) -> None
 def test_wide_pictures_beyond_jpegs_limit() -> None:
     with pytest.raises(codec.PictureTooLargeError, match="65500"):
         codec.encode(np.zeros((1, 131_100, 3), np.uint8))
-
-
-def test_fuzz_corpus() -> None:
-    path = SHARED / "robust" / "malformed.tar.gz"
-    if not path.exists():
-        pytest.skip("the corpus of damaged files is not at hand")
-    with tarfile.open(path) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        members = [m for m in archive.getmembers() if m.isfile()][::20]
-        assert members
-        for member in members:
-            file = archive.extractfile(member)
-            assert file is not None
-            data = file.read()
-            with pytest.raises(codec.CodecError):
-                codec.decode(io.BytesIO(data))
