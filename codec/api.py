@@ -4,7 +4,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, get_args, overload
 
-import numpy as np
 from PIL import Image
 
 from codec import alpha as alphas
@@ -119,7 +118,7 @@ def _encode(
     carrier.check(options)
     picture = read_picture(image, max_pixels)
     metadata = metadatas.strip(picture.metadata, stripped)
-    pixels, alpha, coded = picture.rgb, picture.alpha, None
+    pixels, alpha, coded = picture.pixels, picture.alpha, None
     if alpha is not None:
         coded = alphas.code(alpha)
         pixels = pixels if carrier.transparent else alphas.hide(pixels, alpha)
@@ -129,8 +128,7 @@ def _encode(
     rescaler = _rescaler(name, device)
     carrier.check_size(rescaler.lr_size(picture.size))
     lr = rescaler.downscale(pixels, condition, progress=progress)
-    small = Picture(_grey(lr) if picture.pixels.ndim == 2 else lr, metadata=metadata)
-    small = replace(small, metadata=metadatas.refreshed(metadata, pixels, small.size))
+    small = Picture(lr, metadata=metadatas.refreshed(metadata, pixels, (lr.shape[1], lr.shape[0])))
     if alpha is not None:
         small = replace(small, alpha=alphas.shown(alpha, small.size))
     header = Header(name, picture.size, small.size, UNBOUND, condition, alpha=alphas.crc(coded) if coded else None)
@@ -184,16 +182,11 @@ def decode(
     _check("on_stale", on_stale, OnStale)
     opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
     file, full = opened.file, opened.header.full_size
-    lr = file.picture()
-    restored = _rescaler(opened.header.model, device).upscale(lr.rgb, opened.condition, full, progress=progress)
-    grey = lr.pixels.ndim == 2 or opened.header.grey
-    pixels = opened.fitted(_grey(restored) if grey else restored)
+    alpha, lr = opened.alpha(), file.picture()
+    rescaler, grey = _rescaler(opened.header.model, device), opened.header.grey
+    pixels = opened.fitted(rescaler.upscale(lr.pixels, opened.condition, full, progress=progress, grey=grey))
     metadata = metadatas.refreshed(lr.metadata, pixels, opened.shown_size)
-    return Picture(pixels, opened.alpha(), metadata).to(to)
-
-
-def _grey(rgb: Pixels) -> Pixels:
-    return np.array(Image.fromarray(rgb).convert("L"))
+    return Picture(pixels, alpha, metadata).to(to)
 
 
 @dataclass(frozen=True)
