@@ -24,7 +24,7 @@ def write_whole(path: Path, data: bytes, force: bool = False) -> None:
         os.chmod(partial, 0o666 & ~_umask())  # mkstemp's files are private
         os.replace(partial, path)
     except BaseException as error:  # Ctrl-C too: no half file, no leftover
-        os.unlink(partial)
+        Path(partial).unlink(missing_ok=True)  # an interrupt can come when it already has its name
         if isinstance(error, OSError):
             raise CodecError(f"cannot write {path}: {error.strerror}") from None
         raise

@@ -6,113 +6,30 @@ process says what it is about to do before it does it, so that its parent can na
 """
 
 import argparse
-import io
+import hashlib
 import multiprocessing
-import random
 import resource
 import sys
 import tarfile
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 import codec
-from codec.picture import Pixels
-from tests.conftest import PICTURES, SHARED, pixels_of
-from tests.corpora import installed
+from tests.conftest import SHARED
+from tests.mutations import mutated, seeds
 
 SECONDS = 5.0
 BYTES = 1 << 30
-"""Resident memory that an input may add."""
-ORDINARY = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "AVIF", "BMP")
-EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description dc="me"/></rdf:RDF></x:xmpmeta>'
-NUMBERS = (b"0", b"1", b"2", b"99999", b"999999", b"65535", b"60000")
-
-
-def seeds() -> list[bytes]:
-    """Files of every carrier and header form, and ordinary pictures."""
-    photo = pixels_of(PICTURES / "kodim08-crop.png")[:61, :90]
-    rows, columns = np.indices(photo.shape[:2])
-    alpha = np.uint8(255) * (rows + columns < 80)
-    dressed = Image.fromarray(photo)
-    dressed.info = {"exif": EXIF, "xmp": XMP}
-    pictures: list[Pixels | Image.Image] = [photo, photo[..., 1], np.dstack([photo, alpha]), dressed]
-    files = [codec.encode(p, 60, format=f, header=h) for f in installed() for p in pictures for h in ("xmp", "compact")]
-    for name in ORDINARY:
-        out = io.BytesIO()
-        dressed.save(out, name)
-        files.append(out.getvalue())
-    return files
-
-
-def _flip(data: bytearray, rng: random.Random, _: list[bytes]) -> bytearray:
-    for _ in range(rng.choice((1, 1, 2, 8, 40))):
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-    return data
-
-
-def _overwrite(data: bytearray, rng: random.Random, _: list[bytes]) -> bytearray:
-    at, length = rng.randrange(len(data)), rng.choice((1, 2, 4, 4, 8))
-    data[at : at + length] = rng.choice((b"\xff" * length, bytes(length), rng.randbytes(length)))
-    return data
-
-
-def _cut(data: bytearray, rng: random.Random, _: list[bytes]) -> bytearray:
-    return data[: rng.randrange(len(data))]
-
-
-def _splice(data: bytearray, rng: random.Random, files: list[bytes]) -> bytearray:
-    other = rng.choice(files)
-    start, at = rng.randrange(len(other)), rng.randrange(len(data))
-    return data[:at] + other[start : start + rng.choice((4, 64, 1000, len(other)))] + data[at:]
-
-
-def _repeat(data: bytearray, rng: random.Random, _: list[bytes]) -> bytearray:
-    start = rng.randrange(len(data))
-    piece = data[start : start + rng.choice((2, 16, 300))]
-    return data[:start] + piece * rng.choice((0, 2, 50)) + data[start + len(piece) :]
-
-
-def _edit_header(data: bytearray, rng: random.Random, _: list[bytes]) -> bytearray:
-    """Another number in our own line, where the file has one; checksums of PNG are made to fit by `_mend`."""
-    at = max(data.find(b"1;sain-"), data.find(b"sain;"))
-    if at < 0:
-        return _flip(data, rng, _)
-    end = at + 90
-    places = [i for i in range(at, min(end, len(data))) if 48 <= data[i] < 58]
-    i = rng.choice(places)
-    value = rng.choice(NUMBERS)
-    data[i : i + len(value)] = value
-    return data
-
-
-MUTATIONS: tuple[Callable[[bytearray, random.Random, list[bytes]], bytearray], ...] = (
-    _flip,
-    _overwrite,
-    _cut,
-    _splice,
-    _repeat,
-    _edit_header,
-)
-
-
-def mutated(files: list[bytes], number: int, seed: int) -> bytes:
-    """Input `number` of a run."""
-    rng = random.Random(f"{seed} {number}")  # noqa: S311 - it is meant to be repeatable
-    data = bytearray(rng.choice(files))
-    for _ in range(rng.choice((1, 1, 1, 2, 3))):
-        if data:
-            data = rng.choice(MUTATIONS)(data, rng, files)
-    return bytes(data)
+"""Resident memory that a worker may take beyond what it has when all code is loaded."""
+TOOK = "! took"
 
 
 def outcome(data: bytes) -> str:
@@ -148,14 +65,14 @@ def work(pipe: Connection) -> None:
     """A worker: takes inputs, answers with outcomes."""
     warnings.simplefilter("ignore")
     codec.decode(codec.encode(np.zeros((8, 8), np.uint8)))  # load everything before memory is measured
+    loaded = _peak()  # not the last input's peak: each of many could then add its own
     while (data := pipe.recv()) is not None:
-        before = _peak()
         try:
             answer = outcome(data)
         except BaseException as error:  # the law is that there is none
             answer = f"! {type(error).__name__}: {error}"
-        if _peak() - before > BYTES:
-            answer = f"! took {(_peak() - before) >> 20} MB"
+        if _peak() - loaded > BYTES:
+            answer = f"{TOOK} {(_peak() - loaded) >> 20} MB"
         pipe.send(answer)
 
 
@@ -167,6 +84,12 @@ class Worker:
     process: multiprocessing.process.BaseProcess
     busy: bytes | None = None
     since: float = field(default_factory=time.monotonic)
+
+
+def _resident(pid: int | None) -> int:
+    """Bytes that a process holds; 0 where there is no /proc to tell."""
+    path = Path(f"/proc/{pid}/statm")
+    return int(path.read_text().split()[1]) * resource.getpagesize() if path.exists() else 0
 
 
 def _start() -> Worker:
@@ -186,12 +109,17 @@ def _answers(workers: list[Worker]) -> Iterator[tuple[int, str]]:
             continue
         if worker.pipe in ready:
             try:
-                yield index, worker.pipe.recv()
-                continue
+                verdict = worker.pipe.recv()
             except EOFError:
                 verdict = "! crashed"
+            else:
+                if not verdict.startswith(TOOK):  # a peak stays: the next input would be blamed for it, too
+                    yield index, verdict
+                    continue
         elif time.monotonic() - worker.since > 4 * SECONDS:
             verdict = f"! took longer than {SECONDS:.0f} s a call"
+        elif _resident(worker.process.pid) > 2 * BYTES:  # stopped while there is memory left
+            verdict = f"{TOOK} more than {2 * BYTES >> 20} MB"
         else:
             continue
         worker.process.kill()
@@ -220,7 +148,7 @@ def run(inputs: Iterator[bytes], total: int, workers: int, failures: Path) -> Co
             bar.update()
             if answer.startswith("!"):
                 failures.mkdir(parents=True, exist_ok=True)
-                (failures / f"{abs(hash(data)):x}").write_bytes(data or b"")
+                (failures / hashlib.sha256(data or b"").hexdigest()[:16]).write_bytes(data or b"")
                 tqdm.write(answer[:300], file=sys.stderr)
     for worker in crew:
         worker.pipe.send(None)

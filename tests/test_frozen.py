@@ -53,8 +53,7 @@ def test_frozen_files(path: Path) -> None:
 
 
 def test_every_latest_model_has_frozen_files() -> None:
-    latest = json.loads((registry.FOLDER / "latest.json").read_text())
-    for model in latest.values():
+    for model in registry.latest().values():
         names = {path.stem for path in FILES if path.parent.name == model}
         assert names >= {f"{carrier}-{form}" for carrier, forms in FORMS.items() for form in forms}
 
@@ -62,7 +61,7 @@ def test_every_latest_model_has_frozen_files() -> None:
 def freeze() -> None:
     """Write what is missing."""
     photo = pixels_of(PICTURES / "kodim23-crop.png")
-    for model in json.loads((registry.FOLDER / "latest.json").read_text()).values():
+    for model in registry.latest().values():
         folder = FROZEN / f"v{header.VERSION}" / model
         folder.mkdir(parents=True, exist_ok=True)
         for name, forms in FORMS.items():

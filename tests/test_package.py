@@ -1,6 +1,5 @@
 """What `import codec` costs, what the package holds, and that weights are what their names say."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +42,8 @@ def test_every_shipped_weight_file_is_whole_and_describes_itself() -> None:
 
 
 def test_short_names_mean_shipped_weights() -> None:
-    latest = json.loads((registry.FOLDER / "latest.json").read_text())
+    latest = registry.latest()
+    assert {path.stem for path in registry.FOLDER.glob("*.safetensors")} == set(registry.available())
     assert registry.DEFAULT in latest
     for short, full in latest.items():
         assert registry.resolve(short) == registry.resolve(full) == full

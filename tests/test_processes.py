@@ -2,11 +2,9 @@
 
 import hashlib
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -94,15 +92,28 @@ def test_no_leak_over_500_pictures() -> None:
     assert float(out) < 20
 
 
+TELLING = """
+import sys
+from codec import cli, rescaler
+tensor = rescaler.Rescaler._tensor
+def telling(self, pixels):
+    print("tile", flush=True)
+    return tensor(self, pixels)
+rescaler.Rescaler._tensor = telling
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 def test_an_interrupted_encode_leaves_nothing(tmp_path: Path) -> None:
-    source, target = tmp_path / "in.npy.png", tmp_path / "out"
+    source, target = tmp_path / "in.png", tmp_path / "out"
     target.mkdir()
-    pixels = np.tile(pixels_of(PICTURES / "kodim08-crop.png"), (22, 16, 1))  # ten megapixels: long enough to be caught
+    pixels = np.tile(pixels_of(PICTURES / "kodim08-crop.png"), (22, 16, 1))  # 12 tiles
     Image.fromarray(pixels).save(source, compress_level=1)
-    command = [sys.executable, "-m", "codec", "encode", str(source), str(target / "out.jpg")]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(4)
-    os.kill(process.pid, signal.SIGINT)
+    command = [sys.executable, "-c", TELLING, "encode", str(source), str(target / "out.jpg")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert [process.stdout.readline() for _ in range(2)] == ["tile\n"] * 2  # it is at work, on whatever machine
+    process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.strip().splitlines()[-1] == "codec: interrupted"

@@ -1,10 +1,13 @@
 """Any size comes back exact, tiles leave no trace, and memory is bounded by tiles."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
 import codec
 from codec import rescaler
@@ -13,6 +16,7 @@ from codec.picture import Pixels
 from codec.rescaler import Rescaler
 from tests.conftest import PICTURES, pixels_of
 from tests.corpora import installed
+from tests.memory import FULL_TILES, grown
 
 PHOTO = pixels_of(PICTURES / "kodim08-crop.png")
 SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (1, 64), (65, 1), (17, 16), (7, 2000), (2001, 3)]
@@ -70,21 +74,39 @@ def test_grey_is_colour_without_colour(resc: Rescaler) -> None:
 
 @pytest.mark.parametrize("name", registry.available())
 def test_overlap_is_what_the_network_reaches(name: str) -> None:
-    # one pixel changed in the middle of a picture: nothing beyond `overlap` may feel it, and what feels it is felt far
-    resc = rescaler.load(name, "cpu")
+    # one pixel changed in the middle: nothing beyond `overlap` feels it, and the upscaling network uses most of that
+    resc, condition = rescaler.load(name, "cpu"), torch.tensor([3.0])
     s, middle = resc.scale, 2 * resc.overlap
-    side = 2 * middle
-    lr = torch.rand(1, 3, 24, side)
-    changed = lr.clone()
-    changed[:, :, 12, middle] += 4  # out of range: a change that nothing rounds away
-    condition = torch.tensor([3.0])
-    up = resc.net.upscale(changed, condition) - resc.net.upscale(lr, condition)
-    hr = torch.nn.functional.interpolate(lr, scale_factor=s)
-    changed = hr.clone()
-    changed[:, :, 12 * s, middle * s] += 4
-    down = resc.net.downscale(changed, condition) - resc.net.downscale(hr, condition)
-    for difference, scale in ((up, s), (down, 1)):
-        felt = difference.abs().amax((0, 1, 2)).reshape(side, scale).amax(1).nonzero()[:, 0]
-        assert felt.min() >= middle - resc.overlap
-        assert felt.max() <= middle + resc.overlap
-        assert felt.max() - felt.min() > resc.overlap // 2  # or the overlap would be larger than tiles need
+
+    def felt(network: Callable[[Tensor, Tensor], Tensor], grain: int, out: int) -> int:
+        """The farthest LR column that a change reaches; it is `grain` pixels of the input, `out` of the output."""
+        x = torch.rand(1, 3, 24 * grain, 2 * middle * grain)
+        changed = x.clone()
+        changed[:, :, 12 * grain, middle * grain] += 4  # out of range: a change that nothing rounds away
+        difference = (network(changed, condition) - network(x, condition)).abs().amax((0, 1, 2))
+        columns = difference.reshape(2 * middle, out).amax(1).nonzero()[:, 0] - middle
+        return int(columns.abs().max())
+
+    assert 0 < felt(resc.net.downscale, s, 1) <= resc.net.reach
+    assert 3 * resc.net.reach // 4 < felt(resc.net.upscale, 1, s) <= resc.net.reach
+
+
+def test_a_smaller_overlap_shows(resc: Rescaler) -> None:
+    # or that tiles leave no seam (tests/test_determinism.py) would say nothing
+    photo = picture(150, 140)
+    lr = resc.downscale(photo, 3.0)
+    restored = resc.upscale(lr, 3.0, (150, 140))
+    careless = Rescaler(resc.net, resc.tables, resc.device)
+    careless.overlap = 2
+    assert levels_apart(careless.downscale(photo, 3.0, tile=34), lr) > 1
+    assert levels_apart(careless.upscale(lr, 3.0, (150, 140), tile=34), restored) > 1
+
+
+def test_memory_grows_by_less_than_a_float_copy() -> None:
+    # what tiles take is behind us; a picture of float32 would be four times the pixels of uint8
+    size = (10_000, 600)
+    pixels = 3 * size[0] * size[1] / 2**20
+    # glibc would keep freed blocks of changing sizes, and blur what the code itself takes
+    result = grown(size, first=FULL_TILES, MALLOC_MMAP_THRESHOLD_="1000000")
+    assert result["encode"] < 2.5 * pixels
+    assert result["decode"] < 3 * pixels

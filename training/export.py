@@ -57,13 +57,15 @@ def main() -> None:
     arguments = parser.parse_args()
     weights = average([load_run(run) for run in arguments.run])
     path = write_weights(weights, registry.FOLDER)
-    index = registry.FOLDER / "latest.json"
-    latest: dict[str, str] = json.loads(index.read_text()) if index.exists() else {}
-    before = latest.get(weights.name)
-    latest[weights.name] = path.stem
-    index.write_text(json.dumps(latest, indent=2, sort_keys=True) + "\n")
+    index = registry.FOLDER / "released.json"
+    released: list[str] = json.loads(index.read_text()) if index.exists() else []
+    before = next((name for name in reversed(released) if name.rpartition("-")[0] == weights.name), None)
     if arguments.replace and before and before != path.stem:
+        released.remove(before)
         (registry.FOLDER / f"{before}.safetensors").unlink()
+    if path.stem not in released:
+        released.append(path.stem)
+    index.write_text(json.dumps(released, indent=1) + "\n")
     print(path)
 
 

@@ -20,17 +20,19 @@ def _marks(base: Table) -> set[bytes]:
 
 @cache
 def _known(models: tuple[str, ...]) -> dict[bytes, str]:
-    """Marks that mean one model only: at the ends of the scale all tables become alike."""
-    marks = {model: _marks(describe(model).tables) for model in models}
+    """Marks that name a model. At the ends of the scale, and in weights trained on, tables become alike: the oldest
+    model keeps them, for its files are written already; the others' files must say more.
+    """
     known: dict[bytes, str] = {}
-    for model, own in marks.items():
-        others = _marks(STANDARD).union(*(m for name, m in marks.items() if name != model))
-        known |= dict.fromkeys(own - others, model)
+    for model in reversed(models):
+        known |= dict.fromkeys(_marks(describe(model).tables), model)
+    for mark in _marks(STANDARD):
+        known.pop(mark, None)
     return known
 
 
 def recognise(tables: Table) -> str | None:
-    """The model whose tables `[T, 8, 8]` these are, None for strangers' and for those that several models share."""
+    """The oldest model whose tables `[T, 8, 8]` these are, None for strangers'."""
     if tables.min() < 1 or tables.max() > 255:
         return None
-    return _known(tuple(registry.available())).get(tables.astype(np.uint8).tobytes())
+    return _known(registry.available()).get(tables.astype(np.uint8).tobytes())

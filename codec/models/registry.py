@@ -1,7 +1,7 @@
 """Which weights there are. Knows file names only, so that naming a model needs no torch.
 
 Every released weight file stays in the package, for a picture names the weights it was encoded with. A name without
-hash, such as `sain-x2-lite`, means the latest (`weights/latest.json`).
+hash, such as `sain-x2-lite`, means the latest. `weights/released.json` lists them in the order of their release.
 """
 
 import json
@@ -15,21 +15,21 @@ DEFAULT = "sain-x2-lite"
 
 
 @cache
-def _latest() -> dict[str, str]:
-    names: dict[str, str] = json.loads((FOLDER / "latest.json").read_text())
-    return names
+def available() -> tuple[str, ...]:
+    """All models of this installation, hashes included, the oldest first."""
+    return tuple(json.loads((FOLDER / "released.json").read_text()))
 
 
-def available() -> list[str]:
-    """All models of this installation, hashes included."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+def latest() -> dict[str, str]:
+    """Short name -> full name of the latest weights."""
+    return {name.rpartition("-")[0]: name for name in available()}
 
 
 def resolve(model: str) -> str:
     """The full name, hash included, of a full or short name; raises `UnknownModelError`."""
-    name = _latest().get(model, model)
+    name = latest().get(model, model)
     if name not in available():
-        choices = ", ".join([*_latest(), *available()])
+        choices = ", ".join([*latest(), *available()])
         raise UnknownModelError(f"this installation has no model {model[:80]!r}; it has {choices}")
     return name
 

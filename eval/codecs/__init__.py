@@ -1,7 +1,5 @@
 """Codecs under test, by the names that the command line takes."""
 
-import json
-
 from codec.carriers import carriers
 from codec.models import registry
 from eval.codecs.base import Codec, MissingCodecError
@@ -18,7 +16,7 @@ ROBUSTNESS = ("ours", *(f"resaved-{quality}" for quality in (95, 85, 75, 60)), "
 
 def models() -> list[str]:
     """Short names of all shipped models."""
-    return sorted(json.loads((registry.FOLDER / "latest.json").read_text()))
+    return sorted(registry.latest())
 
 
 def choices() -> list[str]:
