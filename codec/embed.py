@@ -30,19 +30,34 @@ _AS_WRITTEN = re.compile(
     rb'|s:a="[A-Za-z0-9+/=]*+"|xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="[0-9A-F]{32}")/>'
 )
 
-# tools that edit XMP write all of it anew, with other quotes, or attributes as elements
-_FIND_HEADER = re.compile(rb"""\bs:h(?:\s*=\s*["']|>)([^"'<>&]{1,160})["'<]""")
-_FIND_ALPHA = re.compile(rb"""\bs:a(?:\s*=\s*["']|>)([A-Za-z0-9+/=]*+)["'<]""")
-_FIND_EXTENDED = re.compile(rb"""HasExtendedXMP(?:\s*=\s*["']|>)([0-9A-F]{32})["'<]""")
+# tools that edit XMP write all of it anew, with other quotes, or attributes as elements; and a stranger's namespace can
+# have our prefix, so what we wrote ourselves comes first, then the last of several
+_FIND_HEADER = (
+    re.compile(rb'xmlns:s="urn:sain:" s:h="([^"<>&]{1,160})"/>'),
+    re.compile(rb"""(?<![/\w])s:h(?:\s*=\s*["']|>)([^"'<>&]{1,160})["'<]"""),
+)
+_FIND_ALPHA = (
+    re.compile(rb'xmlns:s="urn:sain:" s:a="([A-Za-z0-9+/=]*+)"/>'),
+    re.compile(rb"""(?<![/\w])s:a(?:\s*=\s*["']|>)([A-Za-z0-9+/=]*+)["'<]"""),
+)
+_FIND_EXTENDED = (
+    re.compile(rb'xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="([0-9A-F]{32})"/>'),
+    re.compile(rb"""HasExtendedXMP(?:\s*=\s*["']|>)([0-9A-F]{32})["'<]"""),
+)
 _REWRITTEN = re.compile(
-    rb"""\s+(?:xmlns:s|s:[ha])\s*=\s*(?:"[^"<>]*"|'[^'<>]*')|<s:([ha])>[^<>]*</s:\1>\s*""",
+    rb"""\s+(?:xmlns:s\s*=\s*["']urn:sain:["']|s:[ha]\s*=\s*(?:"[^"<>]*"|'[^'<>]*'))|<s:([ha])>[^<>]*</s:\1>\s*""",
 )
 _TEXT = re.compile(rb"sain;([!-~]{1,160})(?:\0|$)")
 
 
-def _search(pattern: re.Pattern[bytes], xmp: bytes | None) -> bytes | None:
-    entry = pattern.search(xmp) if xmp and _NAMESPACE in xmp else None
-    return entry[1] if entry else None
+def _search(patterns: tuple[re.Pattern[bytes], ...], xmp: bytes | None) -> bytes | None:
+    if xmp is None or _NAMESPACE not in xmp:
+        return None
+    for pattern in patterns:
+        values: list[bytes] = pattern.findall(xmp)
+        if values:
+            return values[-1]
+    return None
 
 
 def find(xmp: bytes | None) -> Header | None:

@@ -31,7 +31,12 @@ class Opened:
     @property
     def stale(self) -> bool:
         """Whether the pixels were resized or encoded again since."""
-        return self.stated.lr_size != self.file.size or self.stated.digest != self.file.digest
+        if self.stated.lr_size != self.file.size:
+            return True
+        try:
+            return self.stated.digest != self.file.digest
+        except CodecError:  # stored in a way that we never write
+            return True
 
     @property
     def header(self) -> Header:

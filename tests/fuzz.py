@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 import codec
+from codec.picture import Pixels
 from tests.conftest import SHARED
 from tests.mutations import mutated, seeds
 
@@ -40,7 +41,7 @@ def outcome(data: bytes) -> str:
         lambda: codec.decode(data, to="numpy"),
         lambda: codec.decode(data, to="numpy", on_stale="restore"),
         # four hundred bytes can be a valid picture of 36 megapixels, which takes its time: that is no hang
-        lambda: codec.decode(codec.encode(data, 50, max_pixels=1_000_000), to="numpy"),
+        lambda: _there_and_back(codec.encode(data, 50, max_pixels=1_000_000)),
     ):
         try:
             value = function()
@@ -55,6 +56,14 @@ def outcome(data: bytes) -> str:
                 assert value.size
             results.append("+")
     return "".join(results)
+
+
+def _there_and_back(encoded: bytes) -> Pixels:
+    """What `encode` took, `decode` must give back: refusing it breaks the law."""
+    try:
+        return codec.decode(encoded, to="numpy")
+    except codec.CodecError as error:
+        raise AssertionError(f"decode refused what encode wrote: {error}") from error
 
 
 def _peak() -> int:

@@ -170,3 +170,20 @@ def test_lossless_rewriting_keeps_a_file_decodable(one_photo: Pixels) -> None:
     data = codec.encode(one_photo)
     rewritten = with_header(data)  # other Huffman tables, same coefficients up to Pillow's re-quantisation
     assert codec.inspect(rewritten).header == codec.inspect(data).header
+
+
+STRANGERS = (
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:s="http://example.com/shop/"'
+    b' s:h="12" s:a="AAAA" xmlns:x="y" x:HasExtendedXMP="0123456789ABCDEF0123456789ABCDEF"/></rdf:RDF>'
+)
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_strangers_namespace_may_have_our_prefix(one_photo: Pixels, noisy: bool) -> None:
+    side = 800 if noisy else 128
+    alpha = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (side, side))  # noisy: beyond one segment
+    img = Image.fromarray(np.dstack([np.tile(one_photo, (6, 5, 1))[:side, :side], alpha]))
+    img.info = {"xmp": STRANGERS}
+    restored = codec.decode(codec.encode(img))
+    assert restored.info["xmp"] == STRANGERS
+    assert np.array_equal(np.array(restored)[..., 3], alpha)

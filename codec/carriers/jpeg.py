@@ -128,4 +128,4 @@ class JPEG(Carrier):
         return Header(model, full, file.size, file.digest)
 
     def find_alpha(self, img: Image.Image) -> bytes | None:
-        return super().find_alpha(img) or embed.find_alpha(extended_xmp.find(img, img.info.get("xmp")))
+        return embed.find_alpha(extended_xmp.find(img, img.info.get("xmp"))) or super().find_alpha(img)
