@@ -181,11 +181,11 @@ def decode(
     _check("to", to, Output)
     _check("on_stale", on_stale, OnStale)
     opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
-    file, full = opened.file, opened.header.full_size
-    alpha, lr = opened.alpha(), file.picture()
-    rescaler, grey = _rescaler(opened.header.model, device), opened.header.grey
-    pixels = opened.fitted(rescaler.upscale(lr.pixels, opened.condition, full, progress=progress, grey=grey))
-    metadata = metadatas.refreshed(lr.metadata, pixels, opened.shown_size)
+    full, grey = opened.header.full_size, opened.header.grey
+    alpha, small = opened.alpha(), opened.file.picture()
+    lr, rescaler = opened.lr(small.pixels), _rescaler(opened.header.model, device)
+    pixels = opened.fitted(rescaler.upscale(lr, opened.condition, full, progress=progress, grey=grey))
+    metadata = metadatas.refreshed(small.metadata, pixels, opened.shown_size)
     return Picture(pixels, alpha, metadata).to(to)
 
 

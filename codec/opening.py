@@ -39,9 +39,21 @@ class Opened:
             return True
 
     @property
+    def resized(self) -> bool:
+        """Whether the picture has the shape that was written, up to rounding to whole pixels."""
+        (w, h), (now_w, now_h) = self.stated.lr_size, self.file.size
+        return abs(w * now_h - h * now_w) <= max(w, h)
+
+    @property
+    def grown(self) -> bool:
+        """Whether it has more pixels than were written: nothing that we know lies in the additional ones."""
+        (w, h), (now_w, now_h) = self.stated.lr_size, self.file.size
+        return now_w > w or now_h > h
+
+    @property
     def header(self) -> Header:
-        """As the pixels are now: of a stale file, the size is what they can be restored to."""
-        if self.stated.lr_size == self.file.size:
+        """As the pixels are sent through the network: of a stale file, the size is what they can be restored to."""
+        if self.stated.lr_size == self.file.size or self.grown:
             return self.stated
         scale, (w, h) = describe(self.stated.model).scale, self.file.size
         return replace(self.stated, lr_size=(w, h), full_size=(w * scale, h * scale))
@@ -55,15 +67,15 @@ class Opened:
     @property
     def shown_size(self) -> Size:
         """What `decode` returns: the full size, also of a file that was resized; of a crop what is left."""
-        (w, h), (now_w, now_h) = self.stated.lr_size, self.file.size
-        resized = abs(w * now_h - h * now_w) <= max(w, h)  # the same shape up to rounding to whole pixels
-        return self.stated.full_size if resized else self.header.full_size
+        return self.stated.full_size if self.resized else self.header.full_size
+
+    def lr(self, pixels: Pixels) -> Pixels:
+        """The pixels of the file as the network takes them: no larger than they were written."""
+        return _resized(pixels, self.header.lr_size, Image.Resampling.BICUBIC)
 
     def fitted(self, pixels: Pixels) -> Pixels:
         """Restored pixels in `shown_size`."""
-        if self.shown_size == self.header.full_size:
-            return pixels
-        return np.array(Image.fromarray(pixels).resize(self.shown_size, Image.Resampling.LANCZOS))
+        return _resized(pixels, self.shown_size, Image.Resampling.LANCZOS)
 
     def alpha(self) -> Pixels | None:
         """Transparency `[H, W]` of `shown_size`; raises `CodecError` if it is gone, unless told to restore."""
@@ -98,15 +110,20 @@ def open_file(
     if found.lr_size != tuple(-(-side // scale) for side in found.full_size):
         raise CodecError(f"the file's header is inconsistent: {found.full_size} cannot become {found.lr_size}")
     opened = Opened(file, found, on_stale)
-    check_size(opened.header.full_size, max_pixels)
-    if on_stale == "raise" and opened.stale:
+    if (on_stale == "raise" and opened.stale) or (opened.grown and not opened.resized):
         raise StaleHeaderError(
             f"the picture was resized or encoded again after codec.encode wrote it ({found.lr_size} then, "
             f"{file.size} now): what it hid for the full size is gone; use an untouched copy, the picture as it is, "
-            'or on_stale="restore"'
+            'or on_stale="restore", which takes copies of the same shape, and crops'
         )
     return opened
 
 
 def _given(header: Header | Mapping[str, Any] | str) -> Header:
     return header if isinstance(header, Header) else Header.from_json(header)
+
+
+def _resized(pixels: Pixels, size: Size, how: Image.Resampling) -> Pixels:
+    if (pixels.shape[1], pixels.shape[0]) == size:
+        return pixels
+    return np.array(Image.fromarray(pixels).resize(size, how))

@@ -77,10 +77,12 @@ def test_transparency_of_a_resized_copy(one_photo: Pixels) -> None:
         assert codec.decode(cropped, on_stale="restore").mode == "RGB"
 
 
-def test_what_can_be_restored_is_limited_too(encoded: bytes) -> None:
-    larger = resaved(encoded, change=lambda img: img.resize((400, 300)))
-    with pytest.raises(codec.PictureTooLargeError, match="800x600"):
-        codec.decode(larger, on_stale="restore", max_pixels=200_000)
+def test_a_small_file_cannot_ask_for_a_huge_picture(encoded: bytes) -> None:
+    larger = resaved(encoded, change=lambda img: img.resize((2000, 1500)))
+    assert codec.decode(larger, on_stale="restore").size == (192, 144)  # no more than was ever written
+    longer = resaved(encoded, change=lambda img: img.crop((0, 0, 96, 6000)))
+    with pytest.raises(codec.StaleHeaderError, match="6000"):
+        codec.decode(longer, on_stale="restore")
 
 
 def test_the_header_of_another_file(encoded: bytes, one_photo: Pixels) -> None:
