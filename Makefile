@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 IMAGE ?=
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench rd figures clean
+.PHONY: help demo test lint bench rd nightly figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,11 @@ rd: $(VENV)/.ready ## results/kodak anew: ours and what one would use instead, a
 	$(RUN)/python -m eval run --memory --dataset kodak --out results/kodak
 	$(RUN)/python -m eval report results/kodak
 	$(RUN)/python -m eval.bars results/kodak ../shared/data/kodak
+
+nightly: $(VENV)/.ready ## 20 000 mutated files, and the collections of odd and damaged ones (needs ../shared)
+	$(RUN)/python -m tests.fuzz --inputs 20000
+	$(RUN)/python -m tests.fuzz --corpus
+	$(RUN)/python -m tests.corpora ../shared/data/robust/*.tar ../shared/data/robust/pngsuite
 
 figures: $(VENV)/.ready ## docs/demo.png anew
 	$(RUN)/codec demo && cp demo/side-by-side.png docs/demo.png
