@@ -13,7 +13,7 @@ from codec.carriers.base import UNBOUND, Form, Options, Subsampling
 from codec.errors import CodecError
 from codec.header import Header
 from codec.models import registry
-from codec.models.description import describe
+from codec.models.description import describe, lr_size
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes, read_picture
 
@@ -123,15 +123,14 @@ def _encode(
         coded = alphas.code(alpha)
         pixels = pixels if carrier.transparent else alphas.hide(pixels, alpha)
 
-    options = replace(options, tables=describe(name).tables)
+    known = describe(name)
+    options, size = replace(options, tables=known.tables), lr_size(picture.size, known.scale)
+    carrier.check_size(size)
     condition = carrier.condition(options)
-    rescaler = _rescaler(name, device)
-    carrier.check_size(rescaler.lr_size(picture.size))
-    lr = rescaler.downscale(pixels, condition, progress=progress)
-    small = Picture(lr, metadata=metadatas.refreshed(metadata, pixels, (lr.shape[1], lr.shape[0])))
-    if alpha is not None:
-        small = replace(small, alpha=alphas.shown(alpha, small.size))
-    header = Header(name, picture.size, small.size, UNBOUND, condition, alpha=alphas.crc(coded) if coded else None)
+    lr = _rescaler(name, device).downscale(pixels, condition, progress=progress)
+    shown = alphas.shown(alpha, size) if alpha is not None else None
+    small = Picture(lr, shown, metadatas.refreshed(metadata, pixels, size))
+    header = Header(name, picture.size, size, UNBOUND, condition, alpha=alphas.crc(coded) if coded else None)
     data, header = carrier.write(small, header, options, coded)
     if options.form == "none" and not detached and carrier.reopened(data).header != header:
         raise CodecError(

@@ -20,7 +20,8 @@ from codec.header import Header
 SOFTWARE = 0x0131
 """EXIF tag for the program that wrote a picture."""
 
-_NAMESPACE = b"urn:sain:"
+NAMESPACE = b"urn:sain:"
+"""Of our entries; what holds it has been written, or edited, by us."""
 _OPEN, _CLOSE = b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">', b"</rdf:RDF>"
 _HEADER = b'<rdf:Description xmlns:s="urn:sain:" s:h="%s"/>'
 _ALPHA = b'<rdf:Description xmlns:s="urn:sain:" s:a="%s"/>'
@@ -51,7 +52,7 @@ _TEXT = re.compile(rb"sain;([!-~]{1,160})(?:\0|$)")
 
 
 def _search(patterns: tuple[re.Pattern[bytes], ...], xmp: bytes | None) -> bytes | None:
-    if xmp is None or _NAMESPACE not in xmp:
+    if xmp is None or NAMESPACE not in xmp:
         return None
     for pattern in patterns:
         values: list[bytes] = pattern.findall(xmp)
@@ -76,7 +77,7 @@ def find_alpha(xmp: bytes | None) -> bytes | None:
 
 
 def find_extended(xmp: bytes | None) -> bytes | None:
-    """The name of our extended packet, see `codec.carriers.extended_xmp`; None without."""
+    """The name of our extended packet, see `codec.extended_xmp`; None without."""
     return _search(_FIND_EXTENDED, xmp)
 
 
@@ -107,10 +108,10 @@ def insert(
 
 def remove(xmp: bytes | None) -> bytes | None:
     """The packet as the user had it; None where nothing is left of it."""
-    if xmp is None or _NAMESPACE not in xmp:
+    if xmp is None or NAMESPACE not in xmp:
         return xmp or None
     users = _AS_WRITTEN.sub(b"", xmp).replace(_OPEN + _CLOSE, b"")
-    return (_REWRITTEN.sub(b"", users) if _NAMESPACE in users else users) or None
+    return (_REWRITTEN.sub(b"", users) if NAMESPACE in users else users) or None
 
 
 def exif_of(header: Header) -> bytes:

@@ -13,7 +13,8 @@ from codec.tiff import EXIF, Block, Directory, Entry, MalformedError
 PREFIX = b"Exif\0\0"
 """What a JPEG puts before the TIFF structure that EXIF is; `codec.Metadata.exif` always has it."""
 
-_WIDTH, _HEIGHT, _ORIENTATION = 0x0100, 0x0101, 0x0112
+ORIENTATION = 0x0112
+_WIDTH, _HEIGHT = 0x0100, 0x0101
 _STRIPS, _STRIP_LENGTHS, _JPEG, _JPEG_LENGTH = 0x0111, 0x0117, 0x0201, 0x0202
 _GPS, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0x8825, 0xA002, 0xA003
 _MOST_GPS = 4
@@ -65,7 +66,7 @@ def orientation(exif: bytes) -> int:
     """1…8, how a viewer turns the picture; 1 where nothing valid is said."""
     try:
         block = _block(exif)
-        values = [block.value(entry) for entry in block.main().find(_ORIENTATION)]
+        values = [block.value(entry) for entry in block.main().find(ORIENTATION)]
     except MalformedError:
         return 1
     return next((value for value in values if value is not None and 1 <= value <= 8), 1)
@@ -82,7 +83,7 @@ def only_orientation(orientation: int) -> bytes | None:
 @_in_place
 def with_orientation(block: Block, orientation: int) -> None:
     """Another orientation, 1…8, where there is one."""
-    _set(block, block.main(), _ORIENTATION, orientation)
+    _set(block, block.main(), ORIENTATION, orientation)
 
 
 @_in_place

@@ -1,6 +1,7 @@
 """The size of a JPEG XL picture, from its first bytes (ISO/IEC 18181-1, annex D.2; -2, clause 9)."""
 
 from codec.errors import UnsupportedFormatError
+from codec.payload import boxes
 
 _CODESTREAM = b"\xff\x0a"
 _CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -48,15 +49,8 @@ def _codestream(data: bytes) -> bytes:
     """The first bytes of the picture itself, wherever the container has them."""
     if not data.startswith(_CONTAINER):
         return data[:16]
-    at = len(_CONTAINER)
-    while at + 8 <= len(data):
-        length, kind, head = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], 8
-        if length == 1:  # the real length, of 64 bits, follows
-            length, head = int.from_bytes(data[at + 8 : at + 16], "big"), 16
+    for kind, content in boxes(memoryview(data)):
         if kind in (b"jxlc", b"jxlp"):
-            start = at + head + (4 if kind == b"jxlp" else 0)
-            return data[start : start + 16]
-        if length < head:
-            break
-        at += length
+            start = 4 if kind == b"jxlp" else 0  # behind the part's number
+            return bytes(content[start : start + 16])
     return b""

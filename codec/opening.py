@@ -13,7 +13,7 @@ from codec import carriers
 from codec.carriers import LRFile, Options
 from codec.errors import CodecError, NotRescaledError, StaleHeaderError
 from codec.header import Header, Size
-from codec.models.description import describe
+from codec.models.description import describe, lr_size
 from codec.picture import Pixels, check_size
 
 OnStale = Literal["raise", "restore"]
@@ -107,7 +107,7 @@ def open_file(
         )
     scale = describe(found.model).scale
     check_size(found.full_size, max_pixels)
-    if found.lr_size != tuple(-(-side // scale) for side in found.full_size):
+    if found.lr_size != lr_size(found.full_size, scale):
         raise CodecError(f"the file's header is inconsistent: {found.full_size} cannot become {found.lr_size}")
     opened = Opened(file, found, on_stale)
     if (on_stale == "raise" and opened.stale) or (opened.grown and not opened.resized):

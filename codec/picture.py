@@ -1,6 +1,6 @@
 """Any input to pixels and metadata, and back. Knows numpy and, by way of its neighbours, Pillow; torch if brought."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -11,13 +11,12 @@ from codec.errors import UnsupportedFormatError
 from codec.metadata import Metadata
 from codec.modes import Pixels, mend_transparency, planes, reduced, unless_opaque
 from codec.pillow_info import metadata_of, warn_of_losses
-from codec.reading import MAX_PIXELS, Source, check_size, load_image, open_image, our_errors, read_bytes
+from codec.reading import Source, check_size, load_image, open_image, our_errors, read_bytes
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = [
-    "MAX_PIXELS",
     "Metadata",
     "Output",
     "Picture",
@@ -51,10 +50,6 @@ class Picture:
     def rgb(self) -> Pixels:
         """`[H, W, 3]`, grey repeated."""
         return self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, 2)
-
-    def with_pixels(self, pixels: Pixels, alpha: Pixels | None = None) -> "Picture":
-        """Other pixels and transparency (none unless given: it might not fit), the same metadata."""
-        return replace(self, pixels=pixels, alpha=alpha)
 
     def to_pil(self) -> Image.Image:
         """A Pillow image, L, LA, RGB or RGBA, with EXIF, ICC profile and XMP in `info`."""

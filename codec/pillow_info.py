@@ -3,16 +3,12 @@
 from contextlib import suppress
 from typing import Any
 
-from PIL import Image, JpegImagePlugin, TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
+from codec import embed, extended_xmp
 from codec import exif as exifs
 from codec.metadata import Metadata
 from codec.reading import warn_caller
-
-_EXTENSION = b"http://ns.adobe.com/xmp/extension/\0"
-_EXTENSION_HEAD = len(_EXTENSION) + 32 + 8
-"""Bytes before the content of a piece: namespace, name of the whole (an MD5 sum), length and offset."""
-_OURS = b"urn:sain:"
 
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, 0x8769, 0x8825)
 """What a TIFF says about its picture: description, camera, software, date, artist, copyright, settings, place."""
@@ -97,15 +93,5 @@ def warn_of_losses(img: Image.Image) -> None:
     if frames > 1:
         which = "the main one" if img.format == "HEIF" else f"frame {img.tell() + 1}" if img.tell() else "the first"
         warn_caller(f"only {which} of {frames} frames is stored")
-    if isinstance(img, JpegImagePlugin.JpegImageFile) and (size := _extended_xmp(img)):
+    if size := sum(len(packet) for packet in extended_xmp.packets(img).values() if embed.NAMESPACE not in packet):
         warn_caller(f"{size:,} bytes of extended XMP are not kept")
-
-
-def _extended_xmp(img: JpegImagePlugin.JpegImageFile) -> int:
-    """Bytes of extended XMP, not counting what this package wrote."""
-    packets: dict[bytes, bytes] = {}
-    for marker, data in img.applist:
-        if marker == "APP1" and data.startswith(_EXTENSION):
-            name = data[len(_EXTENSION) : len(_EXTENSION) + 32]
-            packets[name] = packets.get(name, b"") + data[_EXTENSION_HEAD:]
-    return sum(len(packet) for packet in packets.values() if _OURS not in packet)

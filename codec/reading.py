@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import IO
 
 from PIL import Image, UnidentifiedImageError
@@ -17,12 +18,6 @@ from codec.jxl import JXL_STARTS, jxl_size
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]
 """Where encoded bytes come from: a path, the bytes, or a file open for reading."""
-
-MAX_PIXELS = 178_956_970
-"""Largest picture that is read or restored unless told otherwise: where Pillow refuses a decompression bomb.
-
-That is twice `PIL.Image.MAX_IMAGE_PIXELS`; whoever changes that one changes the limit, None lifts it.
-"""
 
 _HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"mif2", b"msf1", b"avci"}
 
@@ -108,22 +103,25 @@ def _brands(data: bytes) -> set[bytes]:
     return {data[8:12], *(data[i : i + 4] for i in range(16, end, 4))}
 
 
+def optional(package: str, extra: str) -> ModuleType:
+    """A package that an extra of this one brings; raises `UnsupportedFormatError` naming it."""
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise UnsupportedFormatError(
+            f"{extra.upper()} needs one more package: pip install 'sain-codec[{extra}]'"
+        ) from None
+
+
 def _open_heif(data: bytes) -> Image.Image:
     """Without registering a Pillow plugin: that would change what other code in the process can open."""
-    try:
-        from pillow_heif import HeifImageFile
-    except ImportError:
-        raise UnsupportedFormatError("HEIC and HEIF need one more package: pip install 'sain-codec[heif]'") from None
-    img: Image.Image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
+    img: Image.Image = optional("pillow_heif", "heif").HeifImageFile(io.BytesIO(data))
     return img
 
 
 def _open_jxl(data: bytes, max_pixels: int | None) -> Image.Image:
     """The plugin reads all pixels at once, so the size is looked up before."""
-    try:
-        plugin = importlib.import_module("pillow_jxl.JpegXLImagePlugin")  # registers itself with Pillow, too
-    except ImportError:
-        raise UnsupportedFormatError("JPEG XL needs one more package: pip install 'sain-codec[jxl]'") from None
+    plugin = optional("pillow_jxl.JpegXLImagePlugin", "jxl")  # registers itself with Pillow, too
     check_size(jxl_size(data), max_pixels)
     try:
         img: Image.Image = plugin.JXLImageFile(io.BytesIO(data))

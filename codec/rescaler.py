@@ -18,6 +18,7 @@ from tqdm import tqdm
 from codec.errors import CodecError
 from codec.jpeg.tables import Table
 from codec.models import registry
+from codec.models.description import lr_size
 from codec.models.sain import SAINet
 from codec.models.weights import read_weights
 from codec.picture import Pixels
@@ -42,7 +43,7 @@ class Rescaler:
 
     def lr_size(self, full: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the LR picture of a `full` sized one."""
-        return -(-full[0] // self.scale), -(-full[1] // self.scale)
+        return lr_size(full, self.scale)
 
     def downscale(self, pixels: Pixels, condition: float, tile: int = TILE, progress: bool = False) -> Pixels:
         """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`; grey `[H, W]` -> `[ceil(H/s), ceil(W/s)]`."""

@@ -2,6 +2,8 @@
 
 A carrier's condition at a quality is that of the JPEG (with the model's tables) whose mean squared luma error of the
 LR picture is the same. Measured on the network's own LR pictures of training photos; in between, linear.
+`--check FOLDER` writes nothing: it restores photos with the condition moved, and prints bits per pixel and PSNR, so that
+one sees whether another condition would do better.
 """
 
 import json
@@ -23,9 +25,12 @@ from codec.jpeg.tables import condition, scale_tables
 from codec.models import registry
 from codec.picture import Picture, Pixels, load_image, open_image
 from training.data import find_pictures
+from training.validate import psnr
 
 OUT = Path(carriers.__file__).parent / "calibration.json"
 QUALITIES = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100)
+MOVES = (-1.0, -0.5, 0, 0.5, 1.0, 1.5)
+"""By which `--check` moves the condition."""
 TRAINED = (95, 8)
 """Qualities between which the network was trained: beyond them it is told the nearer one."""
 
@@ -38,6 +43,8 @@ class Arguments:
     count: int = 12
     """Photos to measure on, evenly taken from the folder."""
     model: str = registry.DEFAULT
+    check: Path | None = None
+    """Photos to check the table on, every sixth of the folder."""
 
 
 def _luma(pixels: Pixels) -> npt.NDArray[np.float64]:
@@ -61,9 +68,33 @@ def _smooth(values: list[float]) -> npt.NDArray[np.float64]:
     return np.array(list(accumulate(values, min)))
 
 
+def check(network: rescaler.Rescaler, photos: list[Pixels]) -> None:
+    """Bits per pixel and PSNR around the table's conditions, for three formats at three qualities each."""
+    for name, qualities in (("avif", (35, 60, 80)), ("heif", (30, 50, 70)), ("webp", (30, 60, 85))):
+        carrier = carriers.get(name)
+        for options in map(Options, qualities):
+            told = [carrier.condition(options) + move for move in MOVES]
+            points = np.array([[_point(network, carrier, photo, options, c) for photo in photos] for c in told]).mean(1)
+            row = (f"{move:+.1f}: {bpp:.4f} {gain:.3f}" for move, (bpp, gain) in zip(MOVES, points, strict=True))
+            print(f"{name} {options.quality}, condition {told[MOVES.index(0)]:.2f}  ", "  ".join(row))
+
+
+def _point(
+    network: rescaler.Rescaler, carrier: Carrier, photo: Pixels, options: Options, told: float
+) -> tuple[float, float]:
+    data = carrier.save(Picture(network.downscale(photo, told)).to_pil(), options, {})
+    img = open_image(data)
+    load_image(img)
+    restored = network.upscale(np.array(img.convert("RGB")), told, (photo.shape[1], photo.shape[0]))
+    return 8 * len(data) / photo[..., 0].size, psnr(photo, restored)
+
+
 def main(args: Arguments) -> None:
     """Measure all carriers that are installed; others keep what the file has of them."""
     network = rescaler.load(args.model)
+    if args.check:
+        check(network, [np.array(Image.open(path).convert("RGB")) for path in find_pictures([args.check])[::6]])
+        return
     paths = find_pictures([args.photos])
     photos = [np.array(Image.open(path).convert("RGB")) for path in paths[:: len(paths) // args.count][: args.count]]
     middle = condition(scale_tables(network.tables, 50)[0])

@@ -14,7 +14,8 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 import codec
-from codec.carriers import get, payload
+from codec import payload
+from codec.carriers import get
 from codec.carriers.base import Options
 from codec.header import digest
 from tests.conftest import PICTURES, SHARED

@@ -6,13 +6,10 @@ from typing import Any, ClassVar
 
 from PIL import Image
 
-from codec import embed
+from codec import embed, payload
 from codec import exif as exifs
 from codec import header as headers
-from codec.carriers import payload
 from codec.carriers.base import Carrier, LRFile, Options
-
-_ORIENTATION = 0x0112
 
 
 class _Untouched(Image.Exif):
@@ -20,7 +17,7 @@ class _Untouched(Image.Exif):
 
     def __init__(self, raw: bytes) -> None:
         super().__init__()
-        self[_ORIENTATION] = exifs.orientation(raw)
+        self[exifs.ORIENTATION] = exifs.orientation(raw)
         self[embed.SOFTWARE] = ""  # Pillow takes the orientation out, and would leave out empty EXIF
         self.raw = raw
 

@@ -16,7 +16,7 @@ from codec import exif as exifs
 from codec.errors import CodecError, PictureTooLargeError
 from codec.header import Header, Size
 from codec.jpeg.tables import STANDARD, Table
-from codec.picture import Metadata, Picture, load_image
+from codec.picture import Metadata, Picture, load_image, open_image
 from codec.reading import our_errors
 
 Form = Literal["xmp", "compact", "none"]
@@ -182,10 +182,8 @@ class Carrier(ABC):
 
     def reopened(self, data: bytes) -> LRFile:
         """A file that was just written."""
-        from codec.carriers import read
-
-        file = read(data)
-        if file is None or file.carrier is not self:
+        file = self.open(data, open_image(data))
+        if file is None:
             raise CodecError(f"the {self.name} encoder wrote a file that cannot be read again")
         return file
 

@@ -6,19 +6,17 @@ apply that. We undo it after reading, so that pixels have the order in which the
 
 import io
 from collections.abc import Mapping
-from types import ModuleType
 from typing import ClassVar
 
 import numpy as np
 from PIL import Image
 
 from codec import header as headers
-from codec.carriers import payload
+from codec import payload
 from codec.carriers.base import Carrier, LRFile, Options
-from codec.errors import UnsupportedFormatError
 from codec.header import Size
 from codec.picture import Pixels
-from codec.reading import our_errors
+from codec.reading import optional, our_errors
 
 _UNDO = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -30,14 +28,6 @@ _UNDO = {
     8: Image.Transpose.ROTATE_270,
 }
 """EXIF orientation -> what leads from the upright picture back to the stored one."""
-
-
-def _library() -> ModuleType:
-    try:
-        import pillow_heif  # type: ignore[import-untyped,unused-ignore]
-    except ImportError:
-        raise UnsupportedFormatError("HEIF needs pillow-heif: pip install 'sain-codec[heif]'") from None
-    return pillow_heif  # type: ignore[no-any-return,unused-ignore]
 
 
 def _orientation(img: Image.Image) -> int:
@@ -56,19 +46,19 @@ class HEIF(Carrier):
 
     def check(self, options: Options) -> None:
         super().check(options)
-        _library()
+        optional("pillow_heif", "heif")
 
     def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
         out, chroma = io.BytesIO(), self.subsampling(options).replace(":", "")
         # all three are named, for what is not would be taken from the image
         kept = {k: metadata.get(k) for k in ("exif", "icc_profile", "xmp")}
-        _library().from_pillow(img).save(out, quality=options.quality, chroma=chroma, **kept)
+        optional("pillow_heif", "heif").from_pillow(img).save(out, quality=options.quality, chroma=chroma, **kept)
         return out.getvalue()
 
     def open(self, data: bytes, img: Image.Image) -> LRFile | None:
         # a Pillow image has EXIF and XMP already changed to say "upright"
         with our_errors("the file's metadata are damaged"):
-            raw = _library().open_heif(io.BytesIO(data)).info
+            raw = optional("pillow_heif", "heif").open_heif(io.BytesIO(data)).info
         img.info |= {"exif": raw.get("exif"), "xmp": raw.get("xmp")}
         return LRFile(self, data, img)
 

@@ -13,9 +13,8 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image, JpegImagePlugin
 
-from codec import embed
+from codec import embed, extended_xmp
 from codec import header as headers
-from codec.carriers import extended_xmp
 from codec.carriers.base import Carrier, LRFile, Options
 from codec.errors import CodecError
 from codec.header import Header
@@ -51,17 +50,17 @@ class JPEG(Carrier):
     transparent: ClassVar = False
 
     def condition(self, options: Options) -> float:
-        return condition(scale_tables(options.tables, options.quality)[0])
+        return condition(self._scaled(options)[0])
 
     def stated(self, header: Header, lr: Picture) -> Header:
         return replace(header, condition=None, grey=False)
 
     @staticmethod
-    def _scaled(lr: Picture, options: Options) -> Table:
-        return scale_tables(options.tables, options.quality)[: 1 if lr.pixels.ndim == 2 else 2]
+    def _scaled(options: Options, grey: bool = False) -> Table:
+        return scale_tables(options.tables, options.quality)[: 1 if grey else 2]
 
     def written_digest(self, lr: Picture, options: Options) -> str | None:
-        return _digest(lr.size, self._scaled(lr, options))
+        return _digest(lr.size, self._scaled(options, lr.pixels.ndim == 2))
 
     def embedded(self, header: Header, users: Metadata, options: Options, alpha: bytes | None) -> dict[str, bytes]:
         xmp = embed.insert(header if options.form == "xmp" else None, users.xmp, alpha)
@@ -78,17 +77,16 @@ class JPEG(Carrier):
             kept["comment"] = self._comment(header, options)
         return {k: v for k, v in kept.items() if v}
 
-    @staticmethod
-    def _comment(header: Header, options: Options) -> bytes:
+    def _comment(self, header: Header, options: Options) -> bytes:
         """The least that tells `find_header` what the tables do not."""
-        tables = scale_tables(options.tables, options.quality)
+        tables = self._scaled(options)
         if recognise(tables) != header.model or recognise(tables[:1]) != header.model or header.alpha:
             return embed.text_of(header)
         (width, height), (w, h), scale = header.full_size, header.lr_size, describe(header.model).scale
         return b"" if (width, height) == (w * scale, h * scale) else f"sain;{width}x{height}".encode()
 
     def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
-        tables = scale_tables(options.tables, options.quality)[: 1 if img.mode == "L" else 2].reshape(-1, 64).tolist()
+        tables = self._scaled(options, img.mode == "L").reshape(-1, 64).tolist()
         # two ways to write the same coefficients: below some 15 kB, progressive's many scans and tables cost more
         files = []
         for progressive in (True, False):

@@ -4,7 +4,6 @@ The plugin writes neither ICC profiles nor orientation in the format's own way: 
 and viewers show a turned picture unturned (`decode` gives its EXIF back all the same).
 """
 
-import importlib
 import io
 from collections.abc import Mapping
 from typing import ClassVar
@@ -12,9 +11,10 @@ from typing import ClassVar
 from PIL import Image
 
 from codec import header as headers
-from codec.carriers import payload
+from codec import payload
 from codec.carriers.base import Carrier, LRFile, Options
-from codec.errors import CodecError, UnsupportedFormatError
+from codec.errors import CodecError
+from codec.reading import optional
 
 
 class JXL(Carrier):
@@ -29,10 +29,7 @@ class JXL(Carrier):
 
     def check(self, options: Options) -> None:
         super().check(options)
-        try:
-            importlib.import_module("pillow_jxl")
-        except ImportError:
-            raise UnsupportedFormatError("JPEG XL needs one more package: pip install 'sain-codec[jxl]'") from None
+        optional("pillow_jxl", "jxl")
 
     def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
         if "icc_profile" in metadata:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from PIL import Image
 
 from codec import header as headers
-from codec.carriers import payload
+from codec import payload
 from codec.carriers.base import Carrier, LRFile, Options
 
 

@@ -14,6 +14,11 @@ LONGEST = 1 << 20
 """Bytes of description that are believed."""
 
 
+def lr_size(full: tuple[int, int], scale: int) -> tuple[int, int]:
+    """Width and height of the LR picture of a `full` sized one: rounded up."""
+    return -(-full[0] // scale), -(-full[1] // scale)
+
+
 @dataclass(frozen=True)
 class Description:
     """Of a model."""
