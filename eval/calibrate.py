@@ -2,8 +2,8 @@
 
 A carrier's condition at a quality is that of the JPEG (with the model's tables) whose mean squared luma error of the
 LR picture is the same. Measured on the network's own LR pictures of training photos; in between, linear.
-`--check FOLDER` writes nothing: it restores photos with the condition moved, and prints bits per pixel and PSNR, so that
-one sees whether another condition would do better.
+`--check FOLDER` writes nothing: it restores photos with the condition moved, and prints bits per pixel and PSNR:
+would another condition do better?
 """
 
 import json
