@@ -6,7 +6,8 @@
 """
 
 from codec._version import __version__
-from codec.api import Detached, Info, decode, encode, encode_detached, inspect
+from codec.api import Info, decode, encode, encode_detached, inspect
+from codec.encoding import Detached
 from codec.errors import (
     CodecError,
     NotRescaledError,

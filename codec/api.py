@@ -1,32 +1,23 @@
 """Encode, decode and inspect on bytes: the way of a picture, on one screen."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypedDict, Unpack, get_args, overload
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, overload
 
 from PIL import Image
 
-from codec import alpha as alphas
-from codec import carriers, opening
 from codec import metadata as metadatas
-from codec.carriers.base import UNBOUND, Form, Options, Subsampling
+from codec import opening
+from codec.carriers.base import Form, Options, Subsampling
+from codec.encoding import Detached, Encoder, Job, rescaler_of
 from codec.errors import CodecError
 from codec.header import Header
 from codec.models import registry
-from codec.models.description import describe, lr_size
 from codec.opening import OnStale
-from codec.picture import Output, Picture, Pixels, Source, read_bytes, read_picture
+from codec.picture import Output, Picture, Pixels, Source, read_bytes
 
 if TYPE_CHECKING:
     import torch
-
-    from codec.rescaler import Rescaler
-
-
-def _rescaler(model: str, device: str | None) -> "Rescaler":
-    from codec import rescaler  # torch takes seconds to import: not before the input has passed all checks
-
-    return rescaler.load(model, device)
 
 
 def check_quality(quality: Any) -> int:
@@ -39,13 +30,6 @@ def check_quality(quality: Any) -> int:
 def _check(name: str, value: Any, choices: Any) -> None:
     if value not in get_args(choices):
         raise CodecError(f"{name} must be one of {', '.join(get_args(choices))}, not {value!r}")
-
-
-class Detached(NamedTuple):
-    """A file without header, and the header."""
-
-    data: bytes
-    header: Header
 
 
 def encode(
@@ -79,7 +63,8 @@ def encode(
     """
     _check("header", header, Form)
     options = Options(check_quality(quality), subsampling, header)
-    return _encode(image, options, format, strip, model, max_pixels, progress, device).data
+    job = Job(format, options, strip, model, max_pixels, progress, device)
+    return Encoder(image, job).at(options.quality).data
 
 
 def encode_detached(
@@ -100,44 +85,8 @@ def encode_detached(
     the file's XMP.
     """
     options = Options(check_quality(quality), subsampling, "none")
-    return _encode(image, options, format, strip, model, max_pixels, progress, device, detached=True)
-
-
-def _encode(
-    image: Any,
-    options: Options,
-    format_name: str,
-    stripped: str | Collection[str],
-    model: str,
-    max_pixels: int | None,
-    progress: bool,
-    device: str | None,
-    detached: bool = False,
-) -> Detached:
-    carrier, name = carriers.get(format_name), registry.resolve(model)
-    carrier.check(options)
-    picture = read_picture(image, max_pixels)
-    metadata = metadatas.strip(picture.metadata, stripped)
-    pixels, alpha, coded = picture.pixels, picture.alpha, None
-    if alpha is not None:
-        coded = alphas.code(alpha)
-        pixels = pixels if carrier.transparent else alphas.hide(pixels, alpha)
-
-    known = describe(name)
-    options, size = replace(options, tables=known.tables), lr_size(picture.size, known.scale)
-    carrier.check_size(size)
-    condition = carrier.condition(options)
-    lr = _rescaler(name, device).downscale(pixels, condition, progress=progress)
-    shown = alphas.shown(alpha, size) if alpha is not None else None
-    small = Picture(lr, shown, metadatas.refreshed(metadata, pixels, size))
-    header = Header(name, picture.size, size, UNBOUND, condition, alpha=alphas.crc(coded) if coded else None)
-    data, header = carrier.write(small, header, options, coded)
-    if options.form == "none" and not detached and carrier.reopened(data).header != header:
-        raise CodecError(
-            f"this {carrier.name} file cannot do without a header (its tables do not tell format, size, quality or "
-            'transparency): take header="compact", or codec.encode_detached'
-        )
-    return Detached(data, header)
+    job = Job(format, options, strip, model, max_pixels, progress, device, detached=True)
+    return Encoder(image, job).at(options.quality)
 
 
 class _How(TypedDict, total=False):
@@ -182,7 +131,7 @@ def decode(
     opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
     full, grey = opened.header.full_size, opened.header.grey
     alpha, small = opened.alpha(), opened.file.picture()
-    lr, rescaler = opened.lr(small.pixels), _rescaler(opened.header.model, device)
+    lr, rescaler = opened.lr(small.pixels), rescaler_of(opened.header.model, device)
     pixels = opened.fitted(rescaler.upscale(lr, opened.condition, full, progress=progress, grey=grey))
     metadata = metadatas.refreshed(small.metadata, pixels, opened.shown_size)
     return Picture(pixels, alpha, metadata).to(to)

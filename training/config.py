@@ -75,8 +75,16 @@ RECIPES: dict[str, tuple[str, TrainConfig]] = {
         TrainConfig(device="cuda", batch=48, crop=208, workers=8, lr=2e-3, minutes=25),
     ),
     "sain-x2-base": (
+        "as large as the paper's, grown from lite weights with --init",
+        TrainConfig(model="sain-x2-base", out=Path("runs/sain-x2-base"), minutes=150),
+    ),
+    "sain-x4-lite": (
+        "a quarter of the width and height, for very small files",
+        TrainConfig(model="sain-x4-lite", out=Path("runs/sain-x4-lite"), crop=224, quality=(15.0, 97.0)),
+    ),
+    "sain-x2-paper": (
         "the paper's network, its losses",
-        TrainConfig(model="sain-x2-base", out=Path("runs/sain-x2-base"), **_DIV2K_PAPER),  # type: ignore[arg-type]
+        TrainConfig(model="sain-x2-paper", out=Path("runs/sain-x2-paper"), **_DIV2K_PAPER),  # type: ignore[arg-type]
     ),
 }
 """Name -> (what it is, settings); the first argument of `python -m training.train`."""

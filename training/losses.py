@@ -15,6 +15,8 @@ BYTE = 255.0**2
 """Turns a mean squared error of [0, 1] values into one of 0…255 values."""
 BOX_CHROMA = 0.15
 """Share of samples that a decoder shows with repeated instead of interpolated chroma, as some browsers' do."""
+RESAVED = 8
+"""One sample in so many is saved again by somebody else's encoder before it is restored."""
 PEAK = 12 / 255
 """Difference of the LR picture to the bicubic one from which on it shows as a dot."""
 
@@ -38,13 +40,18 @@ def percent_of(quality: Tensor) -> Tensor:
     return torch.where(quality < 50, 5000 / quality, 200 - 2 * quality)
 
 
-def rate_weight(percent: Tensor) -> Tensor:
-    """λ: what a bit per pixel is worth in squared error at a quantiser scaled by `percent`.
+def rate_weight(percent: Tensor, scale: int) -> Tensor:
+    """λ: what a bit per HR pixel is worth in squared error at a quantiser scaled by `percent`.
 
-    A uniform quantiser at high rate gives λ ∝ step²; the exponent and factor that fitted short runs are a little
-    lower (the low-rate end is far from that regime).
+    A uniform quantiser at high rate gives λ ∝ scale² step², for a bit of the LR file is shared by scale² pixels; the
+    exponent and factor that fitted short runs are a little lower (the low-rate end is far from that regime).
     """
-    return 110 * (percent / 100) ** 1.7
+    return 27.5 * scale**2 * (percent / 100) ** 1.7
+
+
+def twice_coded(first: Tensor, second: Tensor) -> Tensor:
+    """The condition `[B]` of pictures that two encoders quantised one after the other: squared errors add up."""
+    return torch.logaddexp2(2 * first, 2 * second) / 2
 
 
 class Objective(nn.Module):
@@ -106,6 +113,18 @@ class RateDistortion(Objective):
     def __init__(self, model: SAINet, margin: int, guidance: float, chroma_guidance: float) -> None:
         super().__init__(model, margin)
         self.guidance, self.chroma_guidance = guidance, chroma_guidance
+        self.register_buffer("standard", torch.from_numpy(STANDARD).float(), persistent=False)
+
+    def _resaved(self, picture: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Some samples as an ordinary encoder saves them once more, and what the decoder is told of them."""
+        n = len(picture) // RESAVED
+        if n == 0:
+            return picture, condition
+        percent = percent_of(torch.empty(n, device=picture.device).uniform_(50, 96))
+        steps = scale_steps(self.standard, percent)  # type: ignore[arg-type]
+        again = simulate(picture[:n], steps).picture
+        told = twice_coded(condition[:n], steps[:, 0].log2().mean((1, 2)))
+        return torch.cat([again, picture[n:]]), torch.cat([told, condition[n:]])
 
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""
@@ -114,7 +133,7 @@ class RateDistortion(Objective):
         lr = self.crop(self.model.downscale(x, condition))
         fancy = torch.rand(len(x), device=x.device) >= BOX_CHROMA
         decoded = simulate(lr, steps, fancy=fancy)
-        restored = self.model.upscale(decoded.picture, condition)
+        restored = self.model.upscale(*self._resaved(decoded.picture, condition))
         x, reference = self.crop_hr(x), self.crop(reference)
 
         distortion = (restored - x).square().mean((1, 2, 3)) * BYTE
@@ -122,7 +141,7 @@ class RateDistortion(Objective):
         luma, chroma = luma_chroma_difference(lr, reference)
         near = self.guidance * visible(luma) + self.chroma_guidance * visible(chroma)
         outside = (F.relu(-lr) + F.relu(lr - 1)).square().mean((1, 2, 3)) * BYTE
-        loss = distortion + rate_weight(percent) * bpp + near + outside
+        loss = distortion + rate_weight(percent, self.model.config.scale) * bpp + near + outside
         # low qualities have tenfold losses: divide, or they drown the rest
         total = (loss / (20 * (percent / 100) ** 0.6 + 20)).mean()
         return Losses(total, distortion.mean(), bpp.mean(), mean_square(luma), mean_square(chroma))

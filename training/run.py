@@ -13,6 +13,7 @@ from codec.models.sain import SAINet
 from codec.models.weights import read_weights
 from codec.rescaler import MARGIN
 from training.config import TrainConfig
+from training.grow import grow
 from training.losses import Objective, Published, RateDistortion
 from training.muon import Muon
 
@@ -27,7 +28,7 @@ def make_objective(config: TrainConfig) -> Objective:
         objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance)
     if config.init is not None:
         weights = read_weights(config.init)
-        model.load_state_dict(weights.tensors)
+        grow(model, weights.tensors)
         with torch.no_grad():
             objective.tables.copy_(torch.from_numpy(weights.tables).float().log())
     return objective

@@ -29,8 +29,8 @@ UNBOUND = "00000000"
 class Options:
     """How an LR picture is to be written."""
 
-    quality: int = 75
-    """1…100, of the format's own encoder."""
+    quality: float = 75
+    """1…100, of the format's own encoder; only JPEG's may lie between whole numbers."""
     subsampling: Subsampling | None = None
     """None: the format's usual one."""
     form: Form = "xmp"

@@ -28,14 +28,19 @@ STANDARD: Table = np.stack([STANDARD_LUMA, STANDARD_CHROMA])
 """Both standard tables, `[2, 8, 8]`: luma, chroma."""
 
 
-def scale_percent(quality: int) -> int:
-    """The percentage by which libjpeg multiplies base tables at `quality` (1…100; 50 leaves them as they are)."""
+def scale_percent(quality: float) -> int:
+    """The percentage by which libjpeg multiplies base tables at `quality` (1…100; 50 leaves them as they are).
+
+    Between whole qualities, where libjpeg knows none, the nearest whole percentage.
+    """
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must be in 1…100, not {quality}")
-    return 5000 // quality if quality < 50 else 200 - 2 * quality
+    if quality == int(quality):
+        return int(5000 // quality if quality < 50 else 200 - 2 * quality)
+    return round(5000 / quality if quality < 50 else 200 - 2 * quality)
 
 
-def scale_tables(base: Table, quality: int) -> Table:
+def scale_tables(base: Table, quality: float) -> Table:
     """Steps that libjpeg derives from `base` (any shape) at `quality` 1…100, limited to 8 bits (1…255)."""
     return np.clip((base * scale_percent(quality) + 50) // 100, 1, 255)
 

@@ -45,7 +45,7 @@ class TestDecode:
 
 
 @pytest.mark.benchmark(group="networks, 1/16 MP there and back")
-@pytest.mark.parametrize("name", ["sain-x2-lite", "sain-x2-base", "irn-x2"])
+@pytest.mark.parametrize("name", ["sain-x2-lite", "sain-x2-paper", "irn-x2"])
 def test_networks(benchmark: BenchmarkFixture, name: str) -> None:
     net = SAINet(CONFIGS[name]).eval().requires_grad_(False)
     x, condition = torch.rand(1, 3, 256, 256), torch.tensor([3.0])

@@ -1,0 +1,112 @@
+"""A picture on its way into a file: read and checked once, then encoded at as many qualities as a search wants."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from codec import alpha as alphas
+from codec import carriers
+from codec import metadata as metadatas
+from codec.carriers.base import UNBOUND, Options
+from codec.errors import CodecError
+from codec.header import Header
+from codec.models import registry
+from codec.models.description import describe, lr_size
+from codec.picture import Picture, Pixels, read_picture
+
+if TYPE_CHECKING:
+    from codec.rescaler import Rescaler
+
+
+def rescaler_of(model: str, device: str | None) -> "Rescaler":
+    """As `codec.rescaler.load`; torch takes seconds to import: not before the input has passed all checks."""
+    from codec import rescaler
+
+    return rescaler.load(model, device)
+
+
+class Detached(NamedTuple):
+    """A file, and its header (which is also in the file, unless it was to be kept beside it)."""
+
+    data: bytes
+    header: Header
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with a picture, apart from quality; see `codec.encode`."""
+
+    format: str
+    options: Options
+    strip: str | Collection[str] = ()
+    model: str = registry.DEFAULT
+    max_pixels: int | None = None
+    progress: bool = False
+    device: str | None = None
+    detached: bool = False
+    """Whether the header stays beside the file."""
+
+
+class Encoder:
+    """Raises `CodecError` as soon as a picture or a wish cannot be: before any network is loaded."""
+
+    def __init__(self, image: Any, job: Job) -> None:
+        self.job = job
+        self.carrier, self.model = carriers.get(job.format), registry.resolve(job.model)
+        self.carrier.check(job.options)
+        picture = read_picture(image, job.max_pixels)
+        self.size, alpha = picture.size, picture.alpha
+        self.pixels: Pixels = picture.pixels
+        """What is to be restored: `[H, W, 3]`, or `[H, W]` of a grey picture."""
+        self._coded_alpha: bytes | None = None
+        self._shown: Pixels | None = None
+        if alpha is not None:
+            self._coded_alpha = alphas.code(alpha)
+            if not self.carrier.transparent:
+                self.pixels = alphas.hide(picture.pixels, alpha)
+        known = describe(self.model)
+        self.lr_size = lr_size(self.size, known.scale)
+        self.carrier.check_size(self.lr_size)
+        self.options = replace(job.options, tables=known.tables)
+        metadata = metadatas.strip(picture.metadata, job.strip)
+        self._metadata = metadatas.refreshed(metadata, self.pixels, self.lr_size)
+        if alpha is not None:
+            self._shown = alphas.shown(alpha, self.lr_size)
+        self.passes = 0
+        """Network passes so far, down or up."""
+
+    @property
+    def rescaler(self) -> "Rescaler":
+        """The network, loaded when first asked for."""
+        return rescaler_of(self.model, self.job.device)
+
+    def at(self, quality: float) -> Detached:
+        """The file at a quality of the carrier's encoder; JPEG's may lie between whole numbers."""
+        options = replace(self.options, quality=quality)
+        condition = self.carrier.condition(options)
+        self.passes += 1
+        lr = self.rescaler.downscale(self.pixels, condition, progress=self.job.progress)
+        crc = alphas.crc(self._coded_alpha) if self._coded_alpha else None
+        header = Header(self.model, self.size, self.lr_size, UNBOUND, condition, alpha=crc)
+        written = Detached(
+            *self.carrier.write(Picture(lr, self._shown, self._metadata), header, options, self._coded_alpha)
+        )
+        self._check_told(written)
+        return written
+
+    def _check_told(self, written: Detached) -> None:
+        wanted = self.options.form == "none" and not self.job.detached
+        if wanted and self.carrier.reopened(written.data).header != written.header:
+            raise CodecError(
+                f"this {self.carrier.name} file cannot do without a header (its tables do not tell format, size, "
+                'quality or transparency): take header="compact", or codec.encode_detached'
+            )
+
+    def restored(self, written: Detached) -> Pixels:
+        """What `decode` will make of a file: `[H, W, 3]`, or `[H, W]` of a grey picture."""
+        file = self.carrier.reopened(written.data)
+        told = written.header.condition if file.condition is None else file.condition
+        assert told is not None  # noqa: S101 - one of the two always states it
+        self.passes += 1
+        grey = written.header.grey
+        return self.rescaler.upscale(file.picture().pixels, told, self.size, progress=self.job.progress, grey=grey)
