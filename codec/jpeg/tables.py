@@ -28,6 +28,10 @@ STANDARD: Table = np.stack([STANDARD_LUMA, STANDARD_CHROMA])
 """Both standard tables, `[2, 8, 8]`: luma, chroma."""
 
 
+COARSEST = 5000
+"""The percentage that quality 1 stands for; 0, all steps 1, is that of quality 100."""
+
+
 def scale_percent(quality: float) -> int:
     """The percentage by which libjpeg multiplies base tables at `quality` (1…100; 50 leaves them as they are).
 
@@ -43,6 +47,14 @@ def scale_percent(quality: float) -> int:
 def scale_tables(base: Table, quality: float) -> Table:
     """Steps that libjpeg derives from `base` (any shape) at `quality` 1…100, limited to 8 bits (1…255)."""
     return np.clip((base * scale_percent(quality) + 50) // 100, 1, 255)
+
+
+def quality_of(percent: int) -> float:
+    """The quality 1…100 that `scale_percent` turns into a percentage in 0…`COARSEST`."""
+    quality = 100 - percent / 2 if percent <= 100 else COARSEST / percent
+    # whole qualities below 50 have their percentage rounded down
+    whole = round(quality)
+    return whole if scale_percent(whole) == percent else quality
 
 
 def condition(luma: Table) -> float:
