@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, ove
 from PIL import Image
 
 from codec import metadata as metadatas
-from codec import opening
+from codec import opening, rate_control
 from codec.carriers.base import Form, Options, Subsampling
 from codec.encoding import Detached, Encoder, Job, rescaler_of
 from codec.errors import CodecError
@@ -15,16 +15,10 @@ from codec.header import Header
 from codec.models import registry
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
+from codec.wish import Wish
 
 if TYPE_CHECKING:
     import torch
-
-
-def check_quality(quality: Any) -> int:
-    """`quality` as an int in 1…100; raises `CodecError`."""
-    if isinstance(quality, bool) or not hasattr(quality, "__index__") or not 1 <= quality <= 100:
-        raise CodecError(f"quality must be a whole number in 1…100, not {quality!r}")
-    return int(quality)
 
 
 def _check(name: str, value: Any, choices: Any) -> None:
@@ -34,8 +28,11 @@ def _check(name: str, value: Any, choices: Any) -> None:
 
 def encode(
     image: Any,
-    quality: int = 75,
+    quality: int | None = None,
     *,
+    max_bytes: int | None = None,
+    bpp: float | None = None,
+    psnr: float | None = None,
     format: str = "jpeg",  # noqa: A002 - Pillow's word for it
     subsampling: Subsampling | None = None,
     header: Form = "xmp",
@@ -49,7 +46,12 @@ def encode(
 
     * `image`: a path, bytes, a binary file, a Pillow image, a numpy array or a torch tensor, see
       `codec.picture.read_picture`; grey or colour, with transparency or without, from 1x1 up.
-    * `quality`: that of the format's encoder, 1…100 (PNG has none).
+    * `quality`: that of the format's encoder, 1…100 (PNG has none); 75 unless one of the next three is given instead.
+    * `max_bytes`: the finest file of at most so many bytes, header, metadata and transparency included. A JPEG comes
+      within 3 % of them as far as its steps can (the other formats have whole qualities only: the next one below).
+    * `bpp`: the same in bits per full-size pixel.
+    * `psnr`: a file that restores to at least so many dB (RGB) of the picture, with as few bytes as can be: in JPEG
+      most often within 0.1 dB above. (What is wholly transparent counts as the file holds it: in JPEG, white.)
     * `format`: `"jpeg"`, `"heif"`, `"avif"`, `"webp"`, `"png"` (lossless) or `"jxl"`.
     * `subsampling`: of chroma, `"4:2:0"` or `"4:4:4"`; the format's usual one unless given.
     * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.
@@ -59,18 +61,22 @@ def encode(
     * `progress`: show it on standard error if that is a terminal.
     * `device`: a torch device; CUDA where there is one, else the CPU.
 
-    EXIF, ICC profile, XMP and transparency are kept in the file; orientation stays a tag. Raises `CodecError`.
+    EXIF, ICC profile, XMP and transparency are kept in the file; orientation stays a tag. A target takes up to six
+    network passes, most often one (bytes) or four (dB). Raises `CodecError`, for a target out of reach too.
     """
     _check("header", header, Form)
-    options = Options(check_quality(quality), subsampling, header)
-    job = Job(format, options, strip, model, max_pixels, progress, device)
-    return Encoder(image, job).at(options.quality).data
+    wish = Wish.of(quality, max_bytes, bpp, psnr)
+    job = Job(format, Options(subsampling=subsampling, form=header), strip, model, max_pixels, progress, device)
+    return rate_control.encode(Encoder(image, job), wish).data
 
 
 def encode_detached(
     image: Any,
-    quality: int = 75,
+    quality: int | None = None,
     *,
+    max_bytes: int | None = None,
+    bpp: float | None = None,
+    psnr: float | None = None,
     format: str = "jpeg",  # noqa: A002
     subsampling: Subsampling | None = None,
     strip: str | Collection[str] = (),
@@ -84,9 +90,10 @@ def encode_detached(
     `Header.to_json` and `from_json` carry it there and back; `decode(data, header=…)` needs it. Transparency stays in
     the file's XMP.
     """
-    options = Options(check_quality(quality), subsampling, "none")
+    wish = Wish.of(quality, max_bytes, bpp, psnr)
+    options = Options(subsampling=subsampling, form="none")
     job = Job(format, options, strip, model, max_pixels, progress, device, detached=True)
-    return Encoder(image, job).at(options.quality)
+    return rate_control.encode(Encoder(image, job), wish)
 
 
 class _How(TypedDict, total=False):

@@ -90,13 +90,14 @@ def _encode(args: argparse.Namespace) -> None:
     if args.header_json:
         _check_free(args.header_json, args.force)
     source = _read(args.input)
-    options = {k: getattr(args, k) for k in ("subsampling", "strip", "model", "max_pixels", "device")}
+    wishes = ("quality", "max_bytes", "bpp", "psnr")
+    options = {k: getattr(args, k) for k in (*wishes, "subsampling", "strip", "model", "max_pixels", "device")}
     header = None
     if args.header_json:
-        data, header = encode_detached(source, args.quality, format=name, progress=True, **options)
+        data, header = encode_detached(source, format=name, progress=True, **options)
         write_whole(Path(args.header_json), json.dumps(header.to_json()).encode(), args.force)
     else:
-        data = encode(source, args.quality, format=name, header=args.header, progress=True, **options)
+        data = encode(source, format=name, header=args.header, progress=True, **options)
     _write(args.output, data, args.force)
     info = inspect(data, header=header, max_pixels=args.max_pixels)
     (width, height), (w, h) = info.header.full_size, info.header.lr_size
@@ -185,7 +186,11 @@ def build_parser() -> argparse.ArgumentParser:
     working.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
 
     command = commands.add_parser("encode", parents=[working], help="a photo to a small ordinary picture")
-    command.add_argument("-q", "--quality", type=int, default=75, help="of the format's encoder, 1…100 (default: 75)")
+    wish = command.add_mutually_exclusive_group()
+    wish.add_argument("-q", "--quality", type=int, help="of the format's encoder, 1…100 (default: 75)")
+    wish.add_argument("--max-bytes", type=int, metavar="N", help="the finest file of at most N bytes")
+    wish.add_argument("--bpp", type=float, metavar="X", help="of at most X bits per full-size pixel")
+    wish.add_argument("--psnr", type=float, metavar="DB", help="the smallest file that restores to at least DB dB")
     command.add_argument("-f", "--format", choices=[*carriers.carriers()], help="default: by the output's suffix")
     command.add_argument(
         "--subsampling", choices=get_args(Subsampling), help="of chroma (default: the format's usual one)"

@@ -1,8 +1,11 @@
 """A picture on its way into a file: read and checked once, then encoded at as many qualities as a search wants."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from PIL import Image
 
 from codec import alpha as alphas
 from codec import carriers
@@ -82,10 +85,33 @@ class Encoder:
 
     def at(self, quality: float) -> Detached:
         """The file at a quality of the carrier's encoder; JPEG's may lie between whole numbers."""
+        return self.written(self.downscaled(quality), quality)
+
+    def qualities(self) -> Sequence[float]:
+        """All that the file can be written at, the coarsest first."""
+        every = self.carrier.qualities()
+        if self.options.form != "none" or self.job.detached:
+            return every
+        told = (replace(self.options, quality=quality) for quality in every)
+        return [options.quality for options in told if self.carrier.tells(self.model, options)]
+
+    def condition(self, quality: float) -> float:
+        """What the network is told of a quality: the mean log2 of the quantisation steps, 0…8."""
+        return self.carrier.condition(replace(self.options, quality=quality))
+
+    def downscaled(self, quality: float) -> Pixels:
+        """The LR picture `[h, w, 3]` or `[h, w]` as the network makes it for a quality."""
+        self.passes += 1
+        return self.rescaler.downscale(self.pixels, self.condition(quality), progress=self.job.progress)
+
+    def reduced(self) -> Pixels:
+        """An LR picture without the network: what a search makes its first guess from."""
+        return np.array(Image.fromarray(self.pixels).resize(self.lr_size, Image.Resampling.LANCZOS))
+
+    def written(self, lr: Pixels, quality: float) -> Detached:
+        """The file at a quality of an LR picture, which may have been made for one nearby."""
         options = replace(self.options, quality=quality)
         condition = self.carrier.condition(options)
-        self.passes += 1
-        lr = self.rescaler.downscale(self.pixels, condition, progress=self.job.progress)
         crc = alphas.crc(self._coded_alpha) if self._coded_alpha else None
         header = Header(self.model, self.size, self.lr_size, UNBOUND, condition, alpha=crc)
         written = Detached(

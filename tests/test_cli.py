@@ -13,7 +13,7 @@ from PIL import Image
 import codec
 from codec.cli import main
 from codec.files import write_whole
-from tests.conftest import PICTURES
+from tests.conftest import PICTURES, pixels_of, psnr
 
 PHOTO = str(PICTURES / "kodim23-crop.png")
 Capture = pytest.CaptureFixture[str]
@@ -60,6 +60,9 @@ def test_pipes() -> None:
         (["encode", PHOTO, ".", "--force"], "it is a folder"),
         (["encode", PHOTO, "nowhere/x.jpg"], "there is no folder"),
         (["encode", PHOTO, "OUT.jpg", "-q", "0"], "quality must be"),
+        (["encode", PHOTO, "OUT.jpg", "--max-bytes", "100"], "100 bytes cannot be: at quality 1"),
+        (["encode", PHOTO, "OUT.jpg", "--bpp", "nan"], "bpp must be a number above 0"),
+        (["encode", PHOTO, "OUT.jpg", "--psnr", "-3"], "psnr must be a number above 0"),
         (["encode", PHOTO, "OUT.jpg", "--model", "huge"], "no model 'huge'"),
         (["decode", PHOTO, "OUT.png"], "ordinary picture"),
         (["decode", PHOTO, "OUT.xyz"], "cannot write a .xyz"),
@@ -79,7 +82,20 @@ def test_errors_are_one_line_and_leave_nothing(
     assert [p.name for p in tmp_path.iterdir()] == ["EMPTY"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["transmogrify"], ["encode", PHOTO], ["encode", PHOTO, "x", "-q", "high"]])
+@pytest.mark.parametrize(("flag", "value"), [("--max-bytes", "2000"), ("--bpp", "0.6"), ("--psnr", "28")])
+def test_targets(flag: str, value: str, tmp_path: Path, capsys: Capture) -> None:
+    small = tmp_path / "small.jpg"
+    assert main(["encode", PHOTO, str(small), flag, value, "--json"]) == 0
+    size = json.loads(capsys.readouterr().out)["bytes"]
+    restored = psnr(codec.decode(small), pixels_of(Path(PHOTO)))
+    assert {"--max-bytes": 1940 <= size <= 2000, "--bpp": 2000 <= size <= 2073, "--psnr": 28 <= restored < 28.2}[flag]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["transmogrify"], ["encode", PHOTO], ["encode", PHOTO, "x", "-q", "high"],
+     ["encode", PHOTO, "x", "-q", "50", "--bpp", "1"], ["encode", PHOTO, "x", "--psnr", "30", "--max-bytes", "900"]],
+)  # fmt: skip
 def test_usage_errors_exit_with_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as error:
         main(arguments)

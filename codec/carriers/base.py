@@ -2,7 +2,7 @@
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -105,6 +105,14 @@ class Carrier(ABC):
     """Whether viewers see transparency."""
 
     # how it is written ----------------------------------------------------------------------------------------------
+
+    def qualities(self) -> Sequence[float]:
+        """All that lead to different files, the coarsest first."""
+        return range(1, 101) if self.lossy else (100,)
+
+    def tells(self, model: str, options: Options) -> bool:
+        """Whether the file's own tables name the model: what a file without header needs, if nothing else."""
+        return False
 
     def condition(self, options: Options) -> float:
         """What the network is told, by the calibration."""

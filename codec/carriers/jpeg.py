@@ -6,7 +6,7 @@ LR picture's (`sain;767x511`), or the whole line.
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -19,7 +19,7 @@ from codec.carriers.base import Carrier, LRFile, Options
 from codec.errors import CodecError
 from codec.header import Header
 from codec.jpeg.recognise import recognise
-from codec.jpeg.tables import Table, condition, scale_tables
+from codec.jpeg.tables import COARSEST, Table, condition, quality_of, scale_tables
 from codec.models.description import describe
 from codec.picture import Metadata, Picture
 
@@ -52,6 +52,13 @@ class JPEG(Carrier):
     def condition(self, options: Options) -> float:
         return condition(self._scaled(options)[0])
 
+    def qualities(self) -> Sequence[float]:
+        return [quality_of(percent) for percent in range(COARSEST, -1, -1)]
+
+    def tells(self, model: str, options: Options) -> bool:
+        tables = self._scaled(options)
+        return recognise(tables) == model == recognise(tables[:1])
+
     def stated(self, header: Header, lr: Picture) -> Header:
         return replace(header, condition=None, grey=False)
 
@@ -79,8 +86,7 @@ class JPEG(Carrier):
 
     def _comment(self, header: Header, options: Options) -> bytes:
         """The least that tells `find_header` what the tables do not."""
-        tables = self._scaled(options)
-        if recognise(tables) != header.model or recognise(tables[:1]) != header.model or header.alpha:
+        if not self.tells(header.model, options) or header.alpha:
             return embed.text_of(header)
         (width, height), (w, h), scale = header.full_size, header.lr_size, describe(header.model).scale
         return b"" if (width, height) == (w * scale, h * scale) else f"sain;{width}x{height}".encode()

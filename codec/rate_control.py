@@ -1,0 +1,139 @@
+"""Hitting a size or a fidelity with few network passes.
+
+What costs is the network. Writing an LR picture is cheap, and two coarsenesses that are near each other can share one:
+so every LR picture is written at as many qualities as it takes to hit the target with it, and the network runs again
+only where that has led far from the coarseness for which the LR picture was made. The first guess comes from a plainly
+reduced picture, which takes about the bytes of the network's.
+"""
+
+from math import log2
+from typing import NamedTuple
+
+from codec.encoding import Detached, Encoder
+from codec.errors import CodecError
+from codec.fidelity import Expectation, decibels, mean_square
+from codec.ladder import Ladder
+from codec.picture import Pixels
+from codec.wish import Wish
+
+PASSES = 6
+"""Network passes that a search takes at most, down and up; two more before it says that a PSNR cannot be."""
+NEAR = 0.25
+"""Octaves of the quantisation step by which a file may be off what its LR picture was made for: costs 0.01 dB."""
+SLOPE = 0.8
+"""Octaves of bytes per octave of step: Kodak's mean at middle qualities; 0.5…1.1 elsewhere."""
+FULL = 0.995
+"""Share of the bytes allowed beyond which no finer quality is looked for."""
+DETAIL = 1.03
+"""Bytes of the network's LR picture over those of a plainly reduced one: Kodak's mean, within 4 %."""
+MARGIN = 0.03
+"""Decibels above the target that are aimed for."""
+CLOSE = 0.08
+"""Decibels above the target that are near enough."""
+SURE = 0.1
+"""What the last probe aims for above the target if none before has reached it."""
+
+
+class Found(NamedTuple):
+    """A file at a rung of the ladder."""
+
+    rung: int
+    file: Detached
+
+
+def encode(encoder: Encoder, wish: Wish) -> Detached:
+    """The file that is wished for; raises `CodecError`, saying what is possible, if it cannot be."""
+    if wish.quality is not None:
+        return encoder.at(wish.quality)
+    if wish.psnr is not None:
+        return reaching(encoder, wish.psnr)
+    width, height = encoder.size
+    return within(encoder, wish.max_bytes or max(1, int((wish.bpp or 0) * width * height / 8)))
+
+
+def finest(ladder: Ladder, lr: Pixels, limit: float, start: int) -> Found | None:
+    """The finest file of an LR picture in `limit` bytes (nearly: `FULL`), searched from a rung; None if none fits."""
+    low, high, best, sizes = -1, len(ladder), None, dict[int, float]()
+    rung, steps = start, 0
+    while low + 1 < high:
+        file = ladder.written(lr, rung)
+        sizes[rung] = log2(len(file.data) / limit)
+        if sizes[rung] <= 0:
+            low, best = rung, Found(rung, file)
+            if sizes[rung] >= log2(FULL):
+                break
+        else:
+            high = rung
+        steps += 1
+        # plateaus would make a secant crawl
+        rung = _secant(ladder, sizes, low, high) if steps < 8 else (low + high) // 2
+    return best
+
+
+def _secant(ladder: Ladder, sizes: dict[int, float], low: int, high: int) -> int:
+    """Where between `low` and `high` the size should be all but the limit; `sizes`: octaves above it, by rung."""
+    slope, last = SLOPE, low if low in sizes else high
+    if low in sizes and high in sizes:
+        slope = (sizes[high] - sizes[low]) / (ladder.depth(high) - ladder.depth(low))
+    aim = log2(FULL) / 2 - sizes[last]
+    return ladder.rung(ladder.depth(last) + aim / max(slope, 0.1), low, high)
+
+
+def within(encoder: Encoder, limit: int) -> Detached:
+    """The finest file of at most `limit` bytes, header and metadata included."""
+    ladder = Ladder(encoder)
+    guess = finest(ladder, encoder.reduced(), limit / DETAIL, len(ladder) // 2)
+    rung, best, nearest = guess.rung if guess else 0, None, float("inf")
+    while encoder.passes < PASSES:
+        lr = ladder.downscaled(rung)
+        found = finest(ladder, lr, limit, rung)
+        if found is None:
+            if rung == 0:
+                least = len(ladder.written(lr, 0).data)
+                raise CodecError(f"{limit} bytes cannot be: {ladder.name(0)} this picture takes {least} bytes")
+            rung = 0
+            continue
+        if (apart := ladder.apart(found.rung, rung)) < nearest:
+            best, nearest = found, apart
+        if apart <= NEAR:
+            break
+        rung = found.rung
+    assert best is not None  # noqa: S101 - an LR picture that does not fit is followed by the smallest one
+    return best.file
+
+
+def reaching(encoder: Encoder, target: float) -> Detached:
+    """The coarsest file that restores to at least `target` dB."""
+    ladder = Ladder(encoder)
+    expected = Expectation(ladder)
+    low, high, lr, made = -1, len(ladder), None, 0
+    probes: list[tuple[float, Detached]] = []
+    best: Detached | None = None
+    while low + 1 < high:
+        margin = MARGIN if best or encoder.passes < PASSES - 2 else SURE
+        rung = expected.rung(target + margin, low, high)
+        anew = lr is None or (ladder.apart(rung, made) > NEAR and encoder.passes + 2 <= PASSES)
+        if encoder.passes == PASSES:
+            if best:
+                break
+            rung, anew = len(ladder) - 1, True  # a good file that is too large, or a reason why there is none
+        if anew or lr is None:
+            lr, made = ladder.downscaled(rung), rung
+        file = ladder.written(lr, rung)
+        error = mean_square(encoder.restored(file), encoder.pixels)
+        expected.learn(rung, error)
+        value = decibels(error)
+        probes.append((value, file))
+        if value < target:
+            low = rung
+        else:
+            high, best = rung, file
+            if value <= target + CLOSE:
+                break
+    if best:
+        return best
+    value, file = max(probes, key=lambda probe: probe[0])
+    raise CodecError(
+        f"{target:g} dB cannot be: the best this model restores of the picture is {value:.2f} dB, "
+        f"from {len(file.data)} bytes"
+    )
