@@ -43,6 +43,8 @@ class Arguments:
     count: int = 12
     """Photos to measure on, evenly taken from the folder."""
     model: str = registry.DEFAULT
+    formats: tuple[str, ...] = tuple(name for name in carriers.carriers() if name != "jpeg")
+    """Carriers to measure; others keep what the file has of them."""
     check: Path | None = None
     """Photos to check the table on, every sixth of the folder."""
 
@@ -90,7 +92,7 @@ def _point(
 
 
 def main(args: Arguments) -> None:
-    """Measure all carriers that are installed; others keep what the file has of them."""
+    """Measure the carriers that are asked for and installed."""
     network = rescaler.load(args.model)
     if args.check:
         check(network, [np.array(Image.open(path).convert("RGB")) for path in find_pictures([args.check])[::6]])
@@ -107,9 +109,8 @@ def main(args: Arguments) -> None:
     conditions = np.array([condition(scale_tables(network.tables, q)[0]) for q in known])
 
     table = json.loads(OUT.read_text()) if OUT.exists() else {}
-    for name, carrier in carriers.carriers().items():
-        if name == "jpeg":
-            continue
+    for name in args.formats:
+        carrier = carriers.get(name)
         try:
             carrier.check(Options(subsampling=carrier.subsamplings[0]))
         except CodecError as error:
