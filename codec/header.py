@@ -3,7 +3,7 @@
     1;sain-x2-lite-1608e3c0;768x512;384x256;7f3a9c01;c3.87;g;a1c0ffee2
     |  model and weights     full    LR     |        |     |  CRC-32 of the transparency that lies beside the pixels
     format version                       digest      |     grey, where the carrier knows only colour
-                                                     coarseness, where the file itself does not state it
+                                                     coarseness: mean log2 of the luma steps, or what compares to it
 
 The digest is a CRC-32 that binds the line to the coded pixels: what lossless tools do to a file leaves it true,
 resizing or encoding again does not. `codec.embed` puts the line into files; `Header.to_json` is the same for a
@@ -49,7 +49,7 @@ class Header:
     lr_size: Size
     digest: str
     condition: float | None = None
-    """The coarseness that the network was told, 0.00…9.99; None for JPEG, whose tables state it."""
+    """The coarseness that the network was told, 0.00…9.99; None in JPEGs of earlier releases, whose tables state it."""
     grey: bool = False
     """A grey picture in a carrier that knows only colour."""
     alpha: str | None = None

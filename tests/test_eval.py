@@ -115,7 +115,8 @@ def test_codecs_keep_their_contract(name: str, one_photo: Pixels) -> None:
 
 
 def test_identities_and_names_differ() -> None:
-    names = [name for name in choices() if name.islower() and name != "jxl"] + ["resaved-90", "resaved-75"]
+    names = [name for name in choices() if name.islower() and name != "jxl"]
+    names += ["resaved-90", "resaved-75", "resaved-90-75", "resaved-plus20", "resaved-minus20"]
     names.remove("ours")  # the same as its model's name
     codecs = [build(name) for name in names]
     assert len({c.identity for c in codecs}) == len({c.name for c in codecs}) == len(names)
@@ -123,8 +124,9 @@ def test_identities_and_names_differ() -> None:
 
 
 def test_unknown_codecs_are_named() -> None:
-    with pytest.raises(ValueError, match="unknown codec 'gif': choose from ours"):
-        build("gif")
+    for name in ("gif", "resaved-", "resaved-101", "resaved-85-0", "resaved-plus"):
+        with pytest.raises(ValueError, match=f"unknown codec '{name}': choose from ours"):
+            build(name)
 
 
 def test_missing_codecs_say_what_would_help(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -161,7 +163,7 @@ def test_box_upsampling_is_another_picture(one_photo: Pixels) -> None:
 
 def test_a_file_saved_again_loses_but_is_restored(one_photo: Pixels) -> None:
     values = []
-    for name in ("ours", "resaved-95", "resaved-50"):
+    for name in ("ours", "resaved-95", "resaved-minus20", "resaved-50-30"):
         data = build(name).encode(one_photo, 75)
         values.append(metrics.psnr(one_photo, build(name).decode(data, (192, 144))))
     assert values == sorted(values, reverse=True)

@@ -1,6 +1,7 @@
 """Copies that somebody resized, cropped or encoded again, and that still carry our header."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from PIL import Image
 
 import codec
+from codec import opening
+from codec.carriers import Options, get
 from codec.picture import Pixels
 from tests.conftest import psnr
 
@@ -58,6 +61,38 @@ def test_encoding_again_costs_little(encoded: bytes, one_photo: Pixels) -> None:
     restored = psnr(codec.decode(again, on_stale="restore"), one_photo)
     assert restored > psnr(lanczos, one_photo)
     assert restored > psnr(codec.decode(encoded), one_photo) - 3.5
+
+
+def told(data: bytes, header: codec.Header | None = None) -> float:
+    return opening.open_file(data, header, "restore", None).condition
+
+
+def test_the_network_is_told_of_both_encoders(encoded: bytes) -> None:
+    first = told(encoded)
+    tables = [[step] * 64 for step in (16, 16)]
+    assert codec.inspect(encoded).header.condition == round(first, 2)
+    assert told(resaved(encoded, qtables=tables)) == pytest.approx(np.log2(4**first + 4**4) / 2, abs=0.01)
+    # one is all that is known of a header of an earlier release, and of formats that do not tell
+    assert told(resaved(encoded, qtables=tables), replace(codec.inspect(encoded).header, condition=None)) == 4
+    assert told(resaved(encoded, "WEBP", quality=80)) == round(first, 2)
+    avif = resaved(codec.encode(Image.new("RGB", (192, 144)), 40, format="avif"), qtables=tables)
+    assert told(avif) == pytest.approx(np.log2(4 ** get("avif").condition(Options(40)) + 4**4) / 2)
+
+
+def test_a_crop_with_the_same_tables_was_encoded_once(encoded: bytes) -> None:
+    with Image.open(io.BytesIO(encoded)) as img:
+        tables = img.quantization  # type: ignore[attr-defined]
+    crop = resaved(encoded, change=lambda img: img.crop((16, 16, 80, 64)), qtables=tables)
+    assert not codec.inspect(crop).untouched
+    assert told(crop) == told(encoded)
+
+
+@pytest.mark.parametrize("again", [75, 90])
+def test_knowing_of_both_encoders_restores_more(again: int, one_photo: Pixels) -> None:
+    data = resaved(codec.encode(one_photo, 24), quality=again)
+    old = replace(codec.inspect(data).header, condition=None)
+    both, last = (codec.decode(data, header=header, on_stale="restore") for header in (codec.inspect(data).header, old))
+    assert psnr(both, one_photo) > psnr(last, one_photo) + 0.1
 
 
 def test_an_untouched_file_is_not_stale(encoded: bytes) -> None:

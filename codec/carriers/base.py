@@ -134,7 +134,7 @@ class Carrier(ABC):
     def write(self, lr: Picture, header: Header, options: Options, alpha: bytes | None = None) -> tuple[bytes, Header]:
         """The file, and `header` bound to it. `alpha`: coded transparency of the full picture.
 
-        `header` states no digest yet; its `condition` and `grey` are left out where the file itself tells.
+        `header` states no digest yet; its `grey` is left out where the file itself tells.
         """
         header = self.stated(header, lr)
         digest = self.written_digest(lr, options)

@@ -60,7 +60,9 @@ class JPEG(Carrier):
         return recognise(tables) == model == recognise(tables[:1])
 
     def stated(self, header: Header, lr: Picture) -> Header:
-        return replace(header, condition=None, grey=False)
+        # the tables tell the condition as long as they are ours; of a file that is encoded again, the header does
+        told = None if header.condition is None else round(header.condition, 2)
+        return replace(header, condition=told, grey=False)
 
     @staticmethod
     def _scaled(options: Options, grey: bool = False) -> Table:
@@ -129,7 +131,7 @@ class JPEG(Carrier):
             return None
         scale = describe(model).scale
         full = (int(size[1]), int(size[2])) if size else (file.size[0] * scale, file.size[1] * scale)
-        return Header(model, full, file.size, file.digest)
+        return Header(model, full, file.size, file.digest, round(condition(_tables(file.image)[0]), 2))
 
     def find_alpha(self, img: Image.Image) -> bytes | None:
         return embed.find_alpha(extended_xmp.find(img, img.info.get("xmp"))) or super().find_alpha(img)

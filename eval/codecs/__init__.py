@@ -1,5 +1,7 @@
 """Codecs under test, by the names that the command line takes."""
 
+import re
+
 from codec.carriers import carriers
 from codec.models import registry
 from eval.codecs.base import Codec, MissingCodecError
@@ -11,7 +13,8 @@ DEFAULT = ("ours", "jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x2-jpeg
 CARRIERS = {name: each.lossy for name, each in carriers().items() if name != "jpeg"}
 """Other formats that can hold our LR picture -> whether they have qualities."""
 CARRIER_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
-ROBUSTNESS = ("ours", *(f"resaved-{quality}" for quality in (95, 85, 75, 60)), "box-chroma")
+ROBUSTNESS = ("ours", *(f"resaved-{how}" for how in ("95", "85", "75", "plus20", "minus20", "85-75")), "box-chroma")
+_RESAVED = re.compile(r"resaved-(?:(plus|minus)(\d{1,2})|(\d{1,3}(?:-\d{1,3})*))")
 
 
 def models() -> list[str]:
@@ -22,7 +25,16 @@ def models() -> list[str]:
 def choices() -> list[str]:
     """All names that `build` takes, the capitals standing for what is meant."""
     ours = ["ours", *(f"ours-{name}" for name in CARRIERS), *models()]
-    return [*ours, "sr-only", "box-chroma", "resaved-QUALITY", *ORDINARY, "compressai:ARCHITECTURE"]
+    return [
+        *ours,
+        "sr-only",
+        "box-chroma",
+        "resaved-QUALITY[-QUALITY…]",
+        "resaved-plusN",
+        "resaved-minusN",
+        *ORDINARY,
+        "compressai:ARCHITECTURE",
+    ]
 
 
 def build(name: str) -> Codec:
@@ -42,9 +54,20 @@ def build(name: str) -> Codec:
         return SROnly()
     if name == "box-chroma":
         return BoxDecoded()
-    if name.startswith("resaved-") and name[8:].isdigit() and 1 <= int(name[8:]) <= 100:
-        return Resaved(again=int(name[8:]))
+    if resaved := _resaved(name):
+        return resaved
     raise ValueError(f"unknown codec {name!r}: choose from {', '.join(choices())}")
+
+
+def _resaved(name: str) -> Resaved | None:
+    match = _RESAVED.fullmatch(name)
+    if match is None:
+        return None
+    sign, number, numbers = match.groups()
+    if sign:
+        return Resaved(again=(int(number) * (1 if sign == "plus" else -1),), relative=True)
+    again = tuple(map(int, numbers.split("-")))
+    return Resaved(again=again) if all(1 <= quality <= 100 for quality in again) else None
 
 
 __all__ = ["DEFAULT", "ROBUSTNESS", "Codec", "MissingCodecError", "build", "choices", "models"]

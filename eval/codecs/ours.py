@@ -15,7 +15,6 @@ from codec.header import Header
 from codec.models import registry
 from codec.picture import Picture, Pixels, load_image, open_image
 from eval.codecs.base import MissingCodecError
-from eval.codecs.ordinary import load
 
 if TYPE_CHECKING:
     from codec.rescaler import Rescaler
@@ -91,26 +90,39 @@ class SROnly(Ours):
 
 @dataclass(frozen=True)
 class Resaved(Ours):
-    """Our file saved again by somebody at `again`, with the standard tables: its pixels are no longer quite ours."""
+    """Our file saved again by somebody with libjpeg's standard tables, header kept: its pixels are no longer ours."""
 
-    again: int = 90
+    qualities: Sequence[int] = (14, 24, 50, 75, 92)
+    again: tuple[int, ...] = (90,)
+    """Libjpeg's qualities 1…100, one after the other."""
+    relative: bool = False
+    """Whether `again` is to be added to our quality."""
+
+    @property
+    def _how(self) -> str:
+        return " and ".join(f"{'plus' if q > 0 else 'minus'} {abs(q)}" if self.relative else f"{q}" for q in self.again)
 
     @property
     def name(self) -> str:
-        return f"{self.model}, saved again at {self.again}"
+        return f"{self.model}, saved again at {'our quality ' if self.relative else ''}{self._how}"
 
     @property
     def description(self) -> str:
-        return f"our file re-encoded as a JPEG of quality {self.again} before it is restored"
+        own = "our quality " if self.relative else "quality "
+        return f"our file re-encoded as a JPEG of {own}{self._how}, standard tables, before it is restored"
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
-        out = io.BytesIO()
-        stored = Image.fromarray(load(super().encode(pixels, quality)))
-        stored.save(out, "JPEG", quality=self.again, optimize=True, progressive=True)
-        return out.getvalue()
+        data = super().encode(pixels, quality)
+        for number in self.again:
+            img, out = open_image(data), io.BytesIO()
+            load_image(img)
+            number = min(100, max(1, number + quality * self.relative))
+            img.save(out, "JPEG", quality=number, optimize=True, progressive=True, xmp=img.info["xmp"])
+            data = out.getvalue()
+        return data
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        return _restore(self.model, data, self.stored(data), size)
+        return codec.decode(data, to="numpy", on_stale="restore")
 
 
 @dataclass(frozen=True)
