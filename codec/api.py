@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, get_args, ove
 from PIL import Image
 
 from codec import metadata as metadatas
-from codec import opening, rate_control
+from codec import opening, scaling
 from codec.carriers.base import Form, Options, Subsampling
-from codec.encoding import Detached, Encoder, Job, rescaler_of
+from codec.encoding import Detached, Job, rescaler_of
 from codec.errors import CodecError
 from codec.header import Header
-from codec.models import registry
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
+from codec.scaling import Scale
 from codec.wish import Wish
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def encode(
     subsampling: Subsampling | None = None,
     header: Form = "xmp",
     strip: str | Collection[str] = (),
-    model: str = registry.DEFAULT,
+    scale: Scale | None = None,
+    model: str | None = None,
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
@@ -56,7 +57,11 @@ def encode(
     * `subsampling`: of chroma, `"4:2:0"` or `"4:4:4"`; the format's usual one unless given.
     * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.
     * `strip`: what to leave out of the user's metadata, see `codec.metadata.strip`.
-    * `model`: a name of `codec.models.registry.available()`, with or without hash.
+    * `scale`: how many times smaller a side of the file is: 2 unless given, or 4; 1 is the plain full-size file of the
+      format; `"auto"` tries all and takes the best: the one with the least squared error plus `quality`'s price of its
+      bits (that of the scale 2; each scale at qualities of its own), with `max_bytes` and `bpp` the highest PSNR, with
+      `psnr` the fewest bytes. It takes several times as long.
+    * `model`: a name of `codec.models.registry.available()`, with or without hash, instead of a scale.
     * `max_pixels`: refuse larger pictures; Pillow's own limit unless given.
     * `progress`: show it on standard error if that is a terminal.
     * `device`: a torch device; CUDA where there is one, else the CPU.
@@ -65,9 +70,10 @@ def encode(
     network passes, most often one (bytes) or four (dB). Raises `CodecError`, for a target out of reach too.
     """
     _check("header", header, Form)
-    wish = Wish.of(quality, max_bytes, bpp, psnr)
-    job = Job(format, Options(subsampling=subsampling, form=header), strip, model, max_pixels, progress, device)
-    return rate_control.encode(Encoder(image, job), wish).data
+    wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
+    options = Options(subsampling=subsampling, form=header)
+    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, device=device)
+    return scaling.encode(image, job, wish, models).data
 
 
 def encode_detached(
@@ -80,7 +86,8 @@ def encode_detached(
     format: str = "jpeg",  # noqa: A002
     subsampling: Subsampling | None = None,
     strip: str | Collection[str] = (),
-    model: str = registry.DEFAULT,
+    scale: Scale | None = None,
+    model: str | None = None,
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
@@ -90,10 +97,10 @@ def encode_detached(
     `Header.to_json` and `from_json` carry it there and back; `decode(data, header=…)` needs it. Transparency stays in
     the file's XMP.
     """
-    wish = Wish.of(quality, max_bytes, bpp, psnr)
+    wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
     options = Options(subsampling=subsampling, form="none")
-    job = Job(format, options, strip, model, max_pixels, progress, device, detached=True)
-    return rate_control.encode(Encoder(image, job), wish)
+    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, device=device, detached=True)
+    return scaling.encode(image, job, wish, models)
 
 
 class _How(TypedDict, total=False):

@@ -24,6 +24,7 @@ from codec.files import write_whole
 from codec.metadata import Strip
 from codec.models import registry
 from codec.opening import OnStale
+from codec.scaling import Scale
 
 FORMATS = {
     ".png": "PNG",
@@ -91,7 +92,7 @@ def _encode(args: argparse.Namespace) -> None:
         _check_free(args.header_json, args.force)
     source = _read(args.input)
     wishes = ("quality", "max_bytes", "bpp", "psnr")
-    options = {k: getattr(args, k) for k in (*wishes, "subsampling", "strip", "model", "max_pixels", "device")}
+    options = {k: getattr(args, k) for k in (*wishes, "subsampling", "strip", "scale", "model", "max_pixels", "device")}
     header = None
     if args.header_json:
         data, header = encode_detached(source, format=name, progress=True, **options)
@@ -168,6 +169,10 @@ def _demo(args: argparse.Namespace) -> None:
     demo.run(args.image, args.quality, args.output, args.json)
 
 
+def _scale(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     parser = argparse.ArgumentParser(
@@ -200,7 +205,10 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--strip", action="append", default=[], choices=get_args(Strip), help="metadata to leave out; may be repeated"
     )
-    command.add_argument("--model", default=registry.DEFAULT, help=f"model (default: {registry.DEFAULT})")
+    command.add_argument(
+        "--scale", type=_scale, choices=get_args(Scale), help="of a side; auto tries all of them (default: 2)"
+    )
+    command.add_argument("--model", help=f"instead of a scale (default: {registry.DEFAULT})")
     command.set_defaults(run=_encode)
 
     reading = argparse.ArgumentParser(add_help=False)

@@ -16,13 +16,16 @@ from codec.header import Header
 from codec.models import registry
 from codec.models.description import describe, lr_size
 from codec.picture import Picture, Pixels, read_picture
+from codec.plain import Plain
 
 if TYPE_CHECKING:
     from codec.rescaler import Rescaler
 
 
-def rescaler_of(model: str, device: str | None) -> "Rescaler":
+def rescaler_of(model: str, device: str | None) -> "Rescaler | Plain":
     """As `codec.rescaler.load`; torch takes seconds to import: not before the input has passed all checks."""
+    if model == registry.PLAIN:
+        return Plain()
     from codec import rescaler
 
     return rescaler.load(model, device)
@@ -57,7 +60,7 @@ class Encoder:
         self.job = job
         self.carrier, self.model = carriers.get(job.format), registry.resolve(job.model)
         self.carrier.check(job.options)
-        picture = read_picture(image, job.max_pixels)
+        picture = image if isinstance(image, Picture) else read_picture(image, job.max_pixels)
         self.size, alpha = picture.size, picture.alpha
         self.pixels: Pixels = picture.pixels
         """What is to be restored: `[H, W, 3]`, or `[H, W]` of a grey picture."""
@@ -79,7 +82,7 @@ class Encoder:
         """Network passes so far, down or up."""
 
     @property
-    def rescaler(self) -> "Rescaler":
+    def rescaler(self) -> "Rescaler | Plain":
         """The network, loaded when first asked for."""
         return rescaler_of(self.model, self.job.device)
 
@@ -101,7 +104,7 @@ class Encoder:
 
     def downscaled(self, quality: float) -> Pixels:
         """The LR picture `[h, w, 3]` or `[h, w]` as the network makes it for a quality."""
-        self.passes += 1
+        self.passes += self.model != registry.PLAIN
         return self.rescaler.downscale(self.pixels, self.condition(quality), progress=self.job.progress)
 
     def reduced(self) -> Pixels:
@@ -133,6 +136,6 @@ class Encoder:
         file = self.carrier.reopened(written.data)
         told = written.header.condition if file.condition is None else file.condition
         assert told is not None  # noqa: S101 - one of the two always states it
-        self.passes += 1
+        self.passes += self.model != registry.PLAIN
         grey = written.header.grey
         return self.rescaler.upscale(file.picture().pixels, told, self.size, progress=self.job.progress, grey=grey)

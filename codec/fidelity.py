@@ -40,7 +40,7 @@ class Expectation:
 
     def __init__(self, ladder: Ladder) -> None:
         self._ladder, encoder, lr = ladder, ladder.encoder, ladder.encoder.reduced()
-        reduced = max(self._enlarged(encoder, lr), LEAST)
+        reduced = max(self._enlarged(encoder, lr), LEAST) if encoder.lr_size != encoder.size else 0.0
         self._fixed = 0.395 * reduced
         first, last = ladder.depth(0), ladder.depth(len(ladder) - 1)
         rungs = sorted({ladder.rung(depth) for depth in np.linspace(first, last, POINTS)})
@@ -61,7 +61,7 @@ class Expectation:
         """What coding adds to the network's error, from what it adds to the plain one; fitted on Kodak."""
         file = encoder.carrier.reopened(encoder.written(lr, quality).data)
         added = max(self._enlarged(encoder, file.picture().pixels) - reduced, LEAST)
-        return float(0.51 * added**0.875 * reduced**0.3)
+        return 0.51 * added**0.875 * reduced**0.3 if reduced else added
 
     def _noise(self, depths: Any) -> Any:
         return 2 ** np.interp(depths, self._depths, self._octaves)

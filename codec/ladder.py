@@ -4,6 +4,7 @@ from bisect import bisect_left
 
 from codec.encoding import Detached, Encoder
 from codec.errors import CodecError
+from codec.models import registry
 from codec.picture import Pixels
 
 
@@ -25,7 +26,9 @@ class Ladder:
         return 0.001 * quality - self.encoder.condition(quality)
 
     def apart(self, one: int, other: int) -> float:
-        """Octaves between two rungs."""
+        """Octaves between two rungs; none where the LR picture is the same for all."""
+        if self.encoder.model == registry.PLAIN:
+            return 0.0
         return abs(self.encoder.condition(self.qualities[one]) - self.encoder.condition(self.qualities[other]))
 
     def rung(self, depth: float, low: int = -1, high: int | None = None) -> int:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec import tradeoff
 from codec.jpeg.simulator import scale_steps, simulate
 from codec.jpeg.tables import STANDARD, scale_tables
 from codec.models.latent import MixtureLatent
@@ -43,10 +44,9 @@ def percent_of(quality: Tensor) -> Tensor:
 def rate_weight(percent: Tensor, scale: int) -> Tensor:
     """λ: what a bit per HR pixel is worth in squared error at a quantiser scaled by `percent`.
 
-    A uniform quantiser at high rate gives λ ∝ scale² step², for a bit of the LR file is shared by scale² pixels; the
-    exponent and factor that fitted short runs are a little lower (the low-rate end is far from that regime).
+    That of `codec.tradeoff`, for tables of 16 at 100 %: they start flat at that, and learned ones end near it.
     """
-    return 27.5 * scale**2 * (percent / 100) ** 1.7
+    return tradeoff.rate_weight(4 + torch.log2(percent / 100), scale)
 
 
 def twice_coded(first: Tensor, second: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from codec.errors import CodecError
-from codec.jpeg.tables import Table
+from codec.jpeg.tables import STANDARD, Table
 from codec.models import registry
 
 LONGEST = 1 << 20
@@ -35,6 +35,8 @@ def describe(model: str) -> Description:
 
     A safetensors file begins with the length of its JSON header in eight bytes, little-endian.
     """
+    if model == registry.PLAIN:
+        return Description(1, STANDARD)
     path = registry.path_of(model)
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")

@@ -12,6 +12,8 @@ from codec.errors import UnknownModelError
 
 FOLDER = Path(__file__).parent.parent / "weights"
 DEFAULT = "sain-x2-lite"
+PLAIN = "plain"
+"""No network: the file holds the picture at full size."""
 
 
 @cache
@@ -28,12 +30,14 @@ def latest() -> dict[str, str]:
 def resolve(model: str) -> str:
     """The full name, hash included, of a full or short name; raises `UnknownModelError`."""
     name = latest().get(model, model)
-    if name not in available():
-        choices = ", ".join([*latest(), *available()])
+    if name not in (PLAIN, *available()):
+        choices = ", ".join([*latest(), PLAIN, *available()])
         raise UnknownModelError(f"this installation has no model {model[:80]!r}; it has {choices}")
     return name
 
 
 def path_of(model: str) -> Path:
     """The weight file of a model; raises `UnknownModelError`."""
+    if model == PLAIN:
+        raise UnknownModelError(f"{PLAIN!r} stands for no network: it has no weights")
     return FOLDER / f"{resolve(model)}.safetensors"
