@@ -3,6 +3,8 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,12 @@ from PIL import Image
 import codec
 from codec import carriers, scaling
 from codec.cli import main
+from codec.jpeg.tables import STANDARD
 from codec.models import registry
+from codec.models.configs import CONFIGS
 from codec.models.description import describe
+from codec.models.sain import SAINet
+from codec.models.weights import Weights, write_weights
 from codec.picture import Pixels
 from codec.tradeoff import rate_weight
 from tests.conftest import PICTURES, jpeg_bytes, pixels_of, psnr
@@ -171,6 +177,32 @@ def test_four_needs_its_weights(one_photo: Pixels, monkeypatch: pytest.MonkeyPat
     with pytest.raises(codec.UnknownModelError, match="no model 'sain-x4-lite'"):
         codec.encode(one_photo, scale=4)
     assert scale_of(codec.encode(one_photo, 60, scale="auto")) in (1, 2)
+
+
+@pytest.fixture
+def quarter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An untrained network of scale 4, the only one of its name."""
+    net = SAINet(CONFIGS["sain-x4-lite"])
+    path = write_weights(Weights("sain-x4-lite", net.config, STANDARD, net.state_dict(), {}), tmp_path)
+    usual = registry.resolve(registry.DEFAULT)
+    (tmp_path / f"{usual}.safetensors").symlink_to(registry.path_of(usual))
+    monkeypatch.setattr(registry, "FOLDER", tmp_path)
+    monkeypatch.setattr(registry, "available", lambda: (usual, path.stem))
+    yield path.stem
+    describe.cache_clear()
+
+
+def test_a_quarter_of_the_sides(quarter: str, one_photo: Pixels) -> None:
+    data = codec.encode(one_photo[:143, :190], 60, scale=4)
+    info = codec.inspect(data)
+    assert (info.header.model, info.header.lr_size, info.header.full_size) == (quarter, (48, 36), (190, 143))
+    assert psnr(codec.decode(data), one_photo[:143, :190]) > 18
+    assert codec.encode(one_photo, 60, model=quarter) == codec.encode(one_photo, 60, scale=4)
+    # the fewest bytes are those of the fewest pixels
+    least = codec.encode(one_photo, max_bytes=530, scale="auto")
+    assert (len(least) <= 530, scale_of(least)) == (True, 4)
+    best = cost(codec.encode(one_photo, 60, scale="auto"), one_photo, 60)
+    assert best <= cost(data, one_photo[:143, :190], 60)
 
 
 def test_on_the_command_line(tmp_path: Any) -> None:
