@@ -51,6 +51,8 @@ class TrainConfig:
     """Weight of the squared luma distance between the LR picture and the bicubic one."""
     chroma_guidance: float = 0.7
     """The same for chroma, where patterns show as coloured dots."""
+    carriers: bool = False
+    """Send one sample in eight through a real AVIF, HEIF or WebP encoder instead of the JPEG simulator."""
 
     device: str = "cpu"
     """"cpu" or "cuda"; under torchrun each process takes the GPU of its local rank."""

@@ -11,6 +11,7 @@ from codec.jpeg.simulator import scale_steps, simulate
 from codec.jpeg.tables import STANDARD, scale_tables
 from codec.models.latent import MixtureLatent
 from codec.models.sain import SAINet
+from training.carriers import code_really, installed
 
 BYTE = 255.0**2
 """Turns a mean squared error of [0, 1] values into one of 0…255 values."""
@@ -18,6 +19,8 @@ BOX_CHROMA = 0.15
 """Share of samples that a decoder shows with repeated instead of interpolated chroma, as some browsers' do."""
 RESAVED = 8
 """One sample in so many is saved again by somebody else's encoder before it is restored."""
+CARRIED = 8
+"""One sample in so many, another one, goes through a real encoder of another format instead of the simulated JPEG."""
 PEAK = 12 / 255
 """Difference of the LR picture to the bicubic one from which on it shows as a dot."""
 
@@ -108,11 +111,14 @@ class RateDistortion(Objective):
 
     `guidance` and `chroma_guidance` weigh what is visible of the LR picture's distance to the bicubic one in luma and
     in chroma: the eye takes a luma pattern for texture, but sees a chroma pattern as green and magenta dots.
+    `carriers`: whether some samples go through real encoders of other formats; raises `CodecError` if there are none.
     """
 
-    def __init__(self, model: SAINet, margin: int, guidance: float, chroma_guidance: float) -> None:
+    def __init__(
+        self, model: SAINet, margin: int, guidance: float, chroma_guidance: float, carriers: bool = False
+    ) -> None:
         super().__init__(model, margin)
-        self.guidance, self.chroma_guidance = guidance, chroma_guidance
+        self.guidance, self.chroma_guidance, self.carriers = guidance, chroma_guidance, carriers and bool(installed())
         self.register_buffer("standard", torch.from_numpy(STANDARD).float(), persistent=False)
 
     def _resaved(self, picture: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
@@ -126,6 +132,16 @@ class RateDistortion(Objective):
         told = twice_coded(condition[:n], steps[:, 0].log2().mean((1, 2)))
         return torch.cat([again, picture[n:]]), torch.cat([told, condition[n:]])
 
+    def _carried(self, picture: Tensor, lr: Tensor, condition: Tensor) -> Tensor:
+        """`picture`, what a JPEG decoder shows of `lr`, with the last samples as another format's decoder shows them.
+
+        The first ones are those saved again. Rate stays that of the JPEG: no encoder tells the gradient of its bits.
+        """
+        n = len(picture) // CARRIED
+        if n == 0 or not self.carriers:
+            return picture
+        return torch.cat([picture[:-n], code_really(lr[-n:].to(picture.dtype), condition[-n:])])
+
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""
         steps = scale_steps(self.tables.exp(), percent)
@@ -133,7 +149,8 @@ class RateDistortion(Objective):
         lr = self.crop(self.model.downscale(x, condition))
         fancy = torch.rand(len(x), device=x.device) >= BOX_CHROMA
         decoded = simulate(lr, steps, fancy=fancy)
-        restored = self.model.upscale(*self._resaved(decoded.picture, condition))
+        shown = self._carried(decoded.picture, lr, condition)
+        restored = self.model.upscale(*self._resaved(shown, condition))
         x, reference = self.crop_hr(x), self.crop(reference)
 
         distortion = (restored - x).square().mean((1, 2, 3)) * BYTE
