@@ -15,7 +15,7 @@ from codec.header import Header
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
 from codec.scaling import Scale
-from codec.wish import Wish
+from codec.wish import Wish, whole
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +33,7 @@ def encode(
     max_bytes: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
+    effort: int = 0,
     format: str = "jpeg",  # noqa: A002 - Pillow's word for it
     subsampling: Subsampling | None = None,
     header: Form = "xmp",
@@ -53,6 +54,8 @@ def encode(
     * `bpp`: the same in bits per full-size pixel.
     * `psnr`: a file that restores to at least so many dB (RGB) of the picture, with as few bytes as can be: in JPEG
       most often within 0.1 dB above. (What is wholly transparent counts as the file holds it: in JPEG, white.)
+    * `effort`: 0…9, how long a JPEG is refined with the decoder in the loop: the same picture in fewer bytes, see
+      `codec.refinement`; each step up takes about half as long again as the one before.
     * `format`: `"jpeg"`, `"heif"`, `"avif"`, `"webp"`, `"png"` (lossless) or `"jxl"`.
     * `subsampling`: of chroma, `"4:2:0"` or `"4:4:4"`; the format's usual one unless given.
     * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.
@@ -71,8 +74,9 @@ def encode(
     """
     _check("header", header, Form)
     wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
+    effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form=header)
-    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, device=device)
+    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, device=device, effort=effort)
     return scaling.encode(image, job, wish, models).data
 
 
@@ -83,6 +87,7 @@ def encode_detached(
     max_bytes: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
+    effort: int = 0,
     format: str = "jpeg",  # noqa: A002
     subsampling: Subsampling | None = None,
     strip: str | Collection[str] = (),
@@ -98,8 +103,11 @@ def encode_detached(
     the file's XMP.
     """
     wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
+    effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form="none")
-    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, device=device, detached=True)
+    job = Job(
+        format, options, strip, max_pixels=max_pixels, progress=progress, device=device, detached=True, effort=effort
+    )
     return scaling.encode(image, job, wish, models)
 
 

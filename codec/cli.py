@@ -196,6 +196,7 @@ def build_parser() -> argparse.ArgumentParser:
     wish.add_argument("--max-bytes", type=int, metavar="N", help="the finest file of at most N bytes")
     wish.add_argument("--bpp", type=float, metavar="X", help="of at most X bits per full-size pixel")
     wish.add_argument("--psnr", type=float, metavar="DB", help="the smallest file that restores to at least DB dB")
+    command.add_argument("--effort", type=int, default=0, help="of refining a JPEG, 0…9 (default: 0)")
     command.add_argument("-f", "--format", choices=[*carriers.carriers()], help="default: by the output's suffix")
     command.add_argument(
         "--subsampling", choices=get_args(Subsampling), help="of chroma (default: the format's usual one)"

@@ -13,12 +13,15 @@ from codec import metadata as metadatas
 from codec.carriers.base import UNBOUND, Options
 from codec.errors import CodecError
 from codec.header import Header
+from codec.jpeg.tables import scale_tables
 from codec.models import registry
 from codec.models.description import describe, lr_size
 from codec.picture import Picture, Pixels, read_picture
 from codec.plain import Plain
+from codec.tradeoff import rate_weight
 
 if TYPE_CHECKING:
+    from codec.jpeg.coefficients import Coefficients
     from codec.rescaler import Rescaler
 
 
@@ -51,6 +54,14 @@ class Job:
     device: str | None = None
     detached: bool = False
     """Whether the header stays beside the file."""
+    effort: int = 0
+    """0…9: how long the file is refined, see `codec.refinement`."""
+
+
+def mean_square(restored: Pixels, original: Pixels) -> float:
+    """Mean squared error on the 0…255 scale."""
+    difference = np.subtract(restored, original, dtype=np.float32)
+    return float(np.square(difference, out=difference).mean(dtype=np.float64))
 
 
 class Encoder:
@@ -60,6 +71,8 @@ class Encoder:
         self.job = job
         self.carrier, self.model = carriers.get(job.format), registry.resolve(job.model)
         self.carrier.check(job.options)
+        if job.effort and self.carrier.name != "jpeg":
+            raise CodecError(f"effort refines a JPEG's coefficients: there is none with format={self.carrier.name!r}")
         picture = image if isinstance(image, Picture) else read_picture(image, job.max_pixels)
         self.size, alpha = picture.size, picture.alpha
         self.pixels: Pixels = picture.pixels
@@ -87,8 +100,12 @@ class Encoder:
         return rescaler_of(self.model, self.job.device)
 
     def at(self, quality: float) -> Detached:
-        """The file at a quality of the carrier's encoder; JPEG's may lie between whole numbers."""
-        return self.written(self.downscaled(quality), quality)
+        """The file at a quality of the carrier's encoder, refined if the job says so.
+
+        JPEG's qualities may lie between whole numbers.
+        """
+        lr = self.downscaled(quality)
+        return self.refined(lr, quality) if self.job.effort else self.written(lr, quality)
 
     def qualities(self) -> Sequence[float]:
         """All that the file can be written at, the coarsest first."""
@@ -111,9 +128,36 @@ class Encoder:
         """An LR picture without the network: what a search makes its first guess from."""
         return np.array(Image.fromarray(self.pixels).resize(self.lr_size, Image.Resampling.LANCZOS))
 
-    def written(self, lr: Pixels, quality: float) -> Detached:
-        """The file at a quality of an LR picture, which may have been made for one nearby."""
+    def refined(self, lr: Pixels, quality: float) -> Detached:
+        """The file of an LR picture at a quality, refined by the job's effort: never worse than `written`.
+
+        Better is what has the smaller sum of squared error and weighted bits, by real files and real decoding.
+        """
+        from codec.jpeg.coefficients import Coefficients
+        from codec.refinement import ROUNDS, refine
+
+        rescaler, job = self.rescaler, self.job
+        if isinstance(rescaler, Plain):
+            return self.written(lr, quality)
         options = replace(self.options, quality=quality)
+        condition = self.carrier.condition(options)
+        weight = rate_weight(condition, describe(self.model).scale)
+        sampled = 2 if self.carrier.subsampling(options) == "4:2:0" else 1
+        start = Coefficients.of(lr, scale_tables(options.tables, quality), sampled)
+        better = refine(rescaler, self.pixels, start, condition, weight, ROUNDS[job.effort], job.progress)
+
+        def cost(file: Detached) -> float:
+            error = mean_square(self.restored(file), self.pixels) * self.size[0] * self.size[1]
+            return error + weight * 8 * len(file.data)
+
+        return min(self.written(lr, quality), self.written(lr, quality, better), key=cost)
+
+    def written(self, lr: Pixels, quality: float, coefficients: "Coefficients | None" = None) -> Detached:
+        """The file at a quality of an LR picture, which may have been made for one nearby.
+
+        `coefficients` take the place of the LR picture's own.
+        """
+        options = replace(self.options, quality=quality, coefficients=coefficients)
         condition = self.carrier.condition(options)
         crc = alphas.crc(self._coded_alpha) if self._coded_alpha else None
         header = Header(self.model, self.size, self.lr_size, UNBOUND, condition, alpha=crc)

@@ -5,24 +5,20 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from codec.encoding import Encoder
+from codec.encoding import Encoder, mean_square
 from codec.ladder import Ladder
 from codec.picture import Pixels
 
 LEAST = 1e-3
 """Mean squared error that stands for any smaller one where one reckons with it."""
+CLOSE = 0.08
+"""Decibels above the target that are near enough."""
 POINTS = 9
 """Qualities at which a plainly reduced picture is looked at."""
 TELLING = -3.0
 """Depth (see `Ladder.depth`) beyond which an error is all but `fixed`, and a first measurement would teach little."""
 SAME = 0.05
 """Octaves of step between two measurements that are too few to tell a slope from."""
-
-
-def mean_square(restored: Pixels, original: Pixels) -> float:
-    """Mean squared error on the 0…255 scale."""
-    difference = np.subtract(restored, original, dtype=np.float32)
-    return float(np.square(difference, out=difference).mean(dtype=np.float64))
 
 
 def decibels(error: float) -> float:

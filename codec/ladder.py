@@ -1,11 +1,24 @@
 """The qualities that a picture can be written at, from the coarsest to the finest: the rungs that a search climbs."""
 
 from bisect import bisect_left
+from typing import NamedTuple
 
 from codec.encoding import Detached, Encoder
 from codec.errors import CodecError
 from codec.models import registry
 from codec.picture import Pixels
+
+SLOPE = 0.8
+"""Octaves of bytes per octave of step: Kodak's mean at middle qualities; 0.5…1.1 elsewhere."""
+FULL = 0.995
+"""Share of the bytes allowed beyond which no finer quality is looked for."""
+
+
+class Found(NamedTuple):
+    """A file at a rung of the ladder."""
+
+    rung: int
+    file: Detached
 
 
 class Ladder:

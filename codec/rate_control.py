@@ -7,12 +7,12 @@ reduced picture, which takes about the bytes of the network's.
 """
 
 from math import log2
-from typing import NamedTuple
 
-from codec.encoding import Detached, Encoder
+from codec import finishing
+from codec.encoding import Detached, Encoder, mean_square
 from codec.errors import CodecError
-from codec.fidelity import Expectation, decibels, mean_square
-from codec.ladder import Ladder
+from codec.fidelity import CLOSE, Expectation, decibels
+from codec.ladder import FULL, SLOPE, Found, Ladder
 from codec.picture import Pixels
 from codec.wish import Wish
 
@@ -20,35 +20,26 @@ PASSES = 6
 """Network passes that a search takes at most, down and up; two more before it says that a PSNR cannot be."""
 NEAR = 0.25
 """Octaves of the quantisation step by which a file may be off what its LR picture was made for: costs 0.01 dB."""
-SLOPE = 0.8
-"""Octaves of bytes per octave of step: Kodak's mean at middle qualities; 0.5…1.1 elsewhere."""
-FULL = 0.995
-"""Share of the bytes allowed beyond which no finer quality is looked for."""
 DETAIL = 1.03
 """Bytes of the network's LR picture over those of a plainly reduced one: Kodak's mean, within 4 %."""
 MARGIN = 0.03
 """Decibels above the target that are aimed for."""
-CLOSE = 0.08
-"""Decibels above the target that are near enough."""
 SURE = 0.1
 """What the last probe aims for above the target if none before has reached it."""
-
-
-class Found(NamedTuple):
-    """A file at a rung of the ladder."""
-
-    rung: int
-    file: Detached
 
 
 def encode(encoder: Encoder, wish: Wish) -> Detached:
     """The file that is wished for; raises `CodecError`, saying what is possible, if it cannot be."""
     if wish.quality is not None:
         return encoder.at(wish.quality)
+    ladder = Ladder(encoder)
     if wish.psnr is not None:
-        return reaching(encoder, wish.psnr)
+        found = reaching(ladder, wish.psnr)
+        return finishing.reaching(ladder, found, wish.psnr) if encoder.job.effort else found.file
     width, height = encoder.size
-    return within(encoder, wish.max_bytes or max(1, int((wish.bpp or 0) * width * height / 8)))
+    limit = wish.max_bytes or max(1, int((wish.bpp or 0) * width * height / 8))
+    found = within(ladder, limit)
+    return finishing.within(ladder, found, limit) if encoder.job.effort else found.file
 
 
 def finest(ladder: Ladder, lr: Pixels, limit: float, start: int) -> Found | None:
@@ -79,9 +70,9 @@ def _secant(ladder: Ladder, sizes: dict[int, float], low: int, high: int) -> int
     return ladder.rung(ladder.depth(last) + aim / max(slope, 0.1), low, high)
 
 
-def within(encoder: Encoder, limit: int) -> Detached:
+def within(ladder: Ladder, limit: int) -> Found:
     """The finest file of at most `limit` bytes, header and metadata included."""
-    ladder = Ladder(encoder)
+    encoder = ladder.encoder
     guess = finest(ladder, encoder.reduced(), limit / DETAIL, len(ladder) // 2)
     rung, best, nearest = guess.rung if guess else 0, None, float("inf")
     while encoder.passes < PASSES:
@@ -99,16 +90,15 @@ def within(encoder: Encoder, limit: int) -> Detached:
             break
         rung = found.rung
     assert best is not None  # noqa: S101 - an LR picture that does not fit is followed by the smallest one
-    return best.file
+    return best
 
 
-def reaching(encoder: Encoder, target: float) -> Detached:
+def reaching(ladder: Ladder, target: float) -> Found:
     """The coarsest file that restores to at least `target` dB."""
-    ladder = Ladder(encoder)
-    expected = Expectation(ladder)
+    encoder, expected = ladder.encoder, Expectation(ladder)
     low, high, lr, made = -1, len(ladder), None, 0
     probes: list[tuple[float, Detached]] = []
-    best: Detached | None = None
+    best: Found | None = None
     while low + 1 < high:
         margin = MARGIN if best or encoder.passes < PASSES - 2 else SURE
         rung = expected.rung(target + margin, low, high)
@@ -127,7 +117,7 @@ def reaching(encoder: Encoder, target: float) -> Detached:
         if value < target:
             low = rung
         else:
-            high, best = rung, file
+            high, best = rung, Found(rung, file)
             if value <= target + CLOSE:
                 break
     if best:

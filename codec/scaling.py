@@ -7,9 +7,8 @@ from functools import cache
 from typing import Any, Literal, NamedTuple
 
 from codec import rate_control
-from codec.encoding import Detached, Encoder, Job
+from codec.encoding import Detached, Encoder, Job, mean_square
 from codec.errors import CodecError
-from codec.fidelity import mean_square
 from codec.ladder import Ladder
 from codec.models import registry
 from codec.models.description import describe
@@ -48,7 +47,7 @@ def encode(image: Any, job: Job, wish: Wish, models: tuple[str, ...]) -> Detache
     for model in models:
         try:
             encoder = Encoder(picture, replace(job, model=model))
-            tried.append(min(_tries(encoder, wish), key=lambda tried: tried.cost))
+            tried.append(_best(encoder, wish))
         except CodecError as error:
             reasons.append(error)
     if not tried:
@@ -64,23 +63,27 @@ class Tried(NamedTuple):
     file: Detached
 
 
-def _tries(encoder: Encoder, wish: Wish) -> list[Tried]:
-    """Files of one model that may be the best."""
+def _best(encoder: Encoder, wish: Wish) -> Tried:
+    """One model's best file."""
     if wish.quality is None:
         file = rate_control.encode(encoder, wish)
-        cost = len(file.data) if wish.psnr else mean_square(encoder.restored(file), encoder.pixels)
-        return [Tried(cost, file)]
+        return Tried(len(file.data) if wish.psnr else mean_square(encoder.restored(file), encoder.pixels), file)
     # what the quality means: λ of the usual model, whatever the model at hand
     usual = replace(encoder.options, tables=describe(registry.DEFAULT).tables, quality=wish.quality)
     weight = rate_weight(encoder.carrier.condition(usual), describe(registry.DEFAULT).scale)
     ladder, pixels = Ladder(encoder), encoder.size[0] * encoder.size[1]
 
-    def trial(rung: int) -> Tried:
-        file = encoder.at(ladder.qualities[rung])
+    def priced(file: Detached) -> Tried:
         return Tried(mean_square(encoder.restored(file), encoder.pixels) + weight * 8 * len(file.data) / pixels, file)
 
+    @cache
+    def trial(rung: int) -> Tried:
+        return priced(ladder.written(ladder.downscaled(rung), rung))
+
     same = min(bisect_left(ladder.qualities, wish.quality), len(ladder) - 1)
-    return _descended(ladder, cache(trial), sorted({same, _own(ladder, weight)}))
+    rung = _descended(ladder, trial, sorted({same, _own(ladder, weight)}))
+    # only what is best already is worth the effort
+    return priced(encoder.at(ladder.qualities[rung])) if encoder.job.effort else trial(rung)
 
 
 def _own(ladder: Ladder, weight: float) -> int:
@@ -93,12 +96,11 @@ def _own(ladder: Ladder, weight: float) -> int:
     return min(bisect_left(range(len(ladder)), -weight, key=fineness), len(ladder) - 1)
 
 
-def _descended(ladder: Ladder, trial: Callable[[int], Tried], starts: Sequence[int]) -> list[Tried]:
-    """Trials of the starts, and of what is better nearby."""
-    tried = [trial(rung) for rung in starts]
+def _descended(ladder: Ladder, trial: Callable[[int], Tried], starts: Sequence[int]) -> int:
+    """The best rung: of the starts, and of what is better nearby."""
     best = min(starts, key=lambda rung: trial(rung).cost)
     for stride in STRIDES[ladder.encoder.model == registry.PLAIN]:
         for way in (-stride, stride):
             while trial(rung := ladder.rung(ladder.depth(best) + way)).cost < trial(best).cost:
                 best = rung
-    return [*tried, trial(best)]
+    return best

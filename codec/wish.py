@@ -11,7 +11,8 @@ DEFAULT = 75
 """Quality where nothing is asked for."""
 
 
-def _whole(name: str, value: Any, low: int, high: int) -> int:
+def whole(name: str, value: Any, low: int, high: int) -> int:
+    """`value` as an int in `low`…`high`; raises `CodecError`."""
     try:
         number = None if isinstance(value, bool) else index(value)
     except TypeError:
@@ -49,9 +50,9 @@ class Wish:
         if len(given) > 1:
             raise CodecError(f"{' and '.join(given)} exclude each other: give one of quality, max_bytes, bpp, psnr")
         if max_bytes is not None:
-            return cls(max_bytes=_whole("max_bytes", max_bytes, 1, 1 << 40))
+            return cls(max_bytes=whole("max_bytes", max_bytes, 1, 1 << 40))
         if bpp is not None:
             return cls(bpp=_positive("bpp", bpp, 1000))
         if psnr is not None:
             return cls(psnr=_positive("psnr", psnr, 200))
-        return cls(quality=_whole("quality", DEFAULT if quality is None else quality, 1, 100))
+        return cls(quality=whole("quality", DEFAULT if quality is None else quality, 1, 100))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,9 @@ from codec.header import Header, Size
 from codec.jpeg.tables import STANDARD, Table
 from codec.picture import Metadata, Picture, load_image, open_image
 from codec.reading import our_errors
+
+if TYPE_CHECKING:
+    from codec.jpeg.coefficients import Coefficients
 
 Form = Literal["xmp", "compact", "none"]
 Subsampling = Literal["4:2:0", "4:4:4"]
@@ -37,6 +40,8 @@ class Options:
     """Where the header goes: the XMP packet, the fewest bytes that the format allows, or nowhere."""
     tables: Table = field(default_factory=lambda: STANDARD)
     """The model's base quantisation tables `[2, 8, 8]`, which JPEG alone can use."""
+    coefficients: "Coefficients | None" = None
+    """What is written instead of the LR picture's own, which JPEG alone can."""
 
 
 @cache

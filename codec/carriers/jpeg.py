@@ -95,6 +95,7 @@ class JPEG(Carrier):
 
     def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
         tables = self._scaled(options, img.mode == "L").reshape(-1, 64).tolist()
+        img = img if options.coefficients is None else options.coefficients.to_image()
         # two ways to write the same coefficients: below some 15 kB, progressive's many scans and tables cost more
         files = []
         for progressive in (True, False):
