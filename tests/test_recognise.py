@@ -33,8 +33,8 @@ def test_exactly_the_tables_that_a_model_can_write(planes: int) -> None:
 
 
 def test_whole_qualities_are_told_apart_from_all_older_models() -> None:
-    # files of older releases were recognised by whole qualities alone: those must not change hands
-    models = registry.available()
+    # files of the first two releases were recognised by whole qualities alone: those must not change hands
+    models = registry.available()[:2]
     for i, model in enumerate(models):
         for quality in range(1, 101):
             tables = scale_tables(describe(model).tables, quality)
