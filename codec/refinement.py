@@ -13,7 +13,7 @@ Steps interact: κ starts near 1, and grows for a coefficient that is sent back 
 the least D + λ R is kept. Large pictures are refined window by window.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 from tqdm import tqdm
@@ -51,7 +51,7 @@ class _Descent:
         self.caution = [np.full(core.shape, CAUTION, np.float32) for core in self.cores]
         self.last = [np.zeros(core.shape, np.int8) for core in self.cores]
 
-    def run(self, curvature: list[Array], rounds: int) -> None:
+    def run(self, curvature: list[Array], rounds: int, bar: "tqdm[NoReturn]") -> None:
         """Leaves the best state it came by in the levels."""
         best, least = [core.copy() for core in self.cores], np.inf
         for _ in range(rounds):
@@ -61,6 +61,7 @@ class _Descent:
                 best, least = [core.copy() for core in self.cores], j
             for i, cost in enumerate(costs):
                 self._step(i, gradient[i], curvature[i], cost)
+            bar.update()
         if self._j(self.distortion.value(self.levels, self.window), self._costs()) > least:
             for core, kept in zip(self.cores, best, strict=True):
                 core[...] = kept
@@ -108,10 +109,11 @@ def refine(
     levels = tuple(array.copy() for array in start.levels)
     all_windows = list(windows(start.size))
     curvature: list[Array] | None = None
-    quiet = None if progress else True
-    for window in tqdm(all_windows, unit="window", disable=quiet, leave=False):
-        if curvature is None:
-            _, gradient = distortion.gradient(levels, window)
-            curvature = distortion.curvature(levels, window, gradient)
-        _Descent(distortion, window, levels, weight).run(curvature, rounds)
+    total, quiet = rounds * len(all_windows), None if progress else True
+    with tqdm(total=total, unit="round", disable=quiet, leave=False) as bar:
+        for window in all_windows:
+            if curvature is None:
+                _, gradient = distortion.gradient(levels, window)
+                curvature = distortion.curvature(levels, window, gradient)
+            _Descent(distortion, window, levels, weight).run(curvature, rounds, bar)
     return start.with_levels(levels)

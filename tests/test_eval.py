@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 from skimage.color import rgb2ycbcr
 
+import codec
 from codec.demo import busiest
 from codec.picture import Pixels
 from eval import metrics
@@ -116,6 +118,7 @@ def test_codecs_keep_their_contract(name: str, one_photo: Pixels) -> None:
 
 def test_identities_and_names_differ() -> None:
     names = [name for name in choices() if name.islower() and name != "jxl"]
+    names += ["ours+effort3", "ours+compact", "ours+effort3+compact", "sain-x4-lite+effort3"]
     names += ["resaved-90", "resaved-75", "resaved-90-75", "resaved-plus20", "resaved-minus20"]
     names.remove("ours")  # the same as its model's name
     codecs = [build(name) for name in names]
@@ -124,9 +127,25 @@ def test_identities_and_names_differ() -> None:
 
 
 def test_unknown_codecs_are_named() -> None:
-    for name in ("gif", "resaved-", "resaved-101", "resaved-85-0", "resaved-plus"):
-        with pytest.raises(ValueError, match=f"unknown codec '{name}': choose from ours"):
+    for name in (
+        "gif",
+        "jpeg+effort3",
+        "sr-only+effort3",
+        "ours+effort",
+        "resaved-",
+        "resaved-101",
+        "resaved-85-0",
+        "resaved-plus",
+    ):
+        with pytest.raises(ValueError, match=re.escape(f"unknown codec '{name}': choose from ours")):
             build(name)
+
+
+def test_variants_are_what_they_say(one_photo: Pixels) -> None:
+    plain, compact, refined = (build(name).encode(one_photo, 50) for name in ("ours", "ours+compact", "ours+effort2"))
+    assert len(plain) - len(compact) > 150
+    assert refined != plain
+    assert codec.inspect(compact).header == codec.inspect(plain).header
 
 
 def test_missing_codecs_say_what_would_help(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codec.models import registry
-from eval.bars import bars
+from eval.bars import bars, differences
 from eval.codecs import build
 from eval.curves import quality_at
 
@@ -46,14 +46,26 @@ def test_other_codecs_agree_with_an_independent_measurement(summary: dict[str, A
         assert quality_at(curve, bpp) == pytest.approx(expected, abs=0.1)
 
 
-def test_they_hold_the_bars(summary: dict[str, Any], kodak: list[Path]) -> None:
-    measured = list(bars(summary, kodak[0].parent).values())
-    psnr_bd, ms_ssim_bd, gain, lr_psnr, lr_ssim = measured
-    assert psnr_bd <= -43
-    assert ms_ssim_bd <= -33
-    assert gain >= 1.5
+def test_they_hold_what_is_promised(summary: dict[str, Any], kodak: list[Path]) -> None:
+    gain, lr_psnr, lr_ssim = bars(summary, kodak[0].parent).values()
+    assert gain >= 3
     assert lr_psnr >= 33
     assert lr_ssim >= 0.96
+
+
+HELD = {
+    # BD-rate in percent, by (ours, the other, metric): what is measured, rounded up
+    ("sain-x2-lite", "JPEG", "psnr"): -43.5,
+    ("sain-x2-lite", "JPEG", "ms_ssim_db"): -39,
+    ("sain-x2-lite", "JPEG", "ssimulacra2"): -34,
+    ("sain-x2-lite", "sain-x2-lite, SR only", "psnr"): -25,
+}
+
+
+@pytest.mark.parametrize("which", HELD, ids=", ".join)
+def test_no_curve_falls_back(summary: dict[str, Any], which: tuple[str, str, str]) -> None:
+    measured = {d.curves: d.percent for d in differences(summary["curves"])}
+    assert measured[which] <= HELD[which]
 
 
 @pytest.mark.parametrize("metric", ["psnr", "ms_ssim_db", "ssimulacra2"])

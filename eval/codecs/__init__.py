@@ -1,19 +1,24 @@
 """Codecs under test, by the names that the command line takes."""
 
 import re
+from dataclasses import replace
 
 from codec.carriers import carriers
 from codec.models import registry
 from eval.codecs.base import Codec, MissingCodecError
 from eval.codecs.learned import CompressAI
 from eval.codecs.ordinary import ORDINARY
-from eval.codecs.ours import BoxDecoded, Ours, Resaved, SROnly
+from eval.codecs.ours import REFINED, BoxDecoded, Ours, Resaved, SROnly
 
-DEFAULT = ("ours", "jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x2-jpeg", "sr-only")
+DEFAULT = (
+    *("ours", "ours+compact", "ours+effort5", "sain-x2-base", "sain-x2-base+effort5", "ours-avif", "ours-heif"),
+    *("jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x2-jpeg", "sr-only"),
+)
 CARRIERS = {name: each.lossy for name, each in carriers().items() if name != "jpeg"}
 """Other formats that can hold our LR picture -> whether they have qualities."""
 CARRIER_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90)
 ROBUSTNESS = ("ours", *(f"resaved-{how}" for how in ("95", "85", "75", "plus20", "minus20", "85-75")), "box-chroma")
+_VARIANT = re.compile(r"([\w-]+?)(?:\+effort(\d))?(\+compact)?")
 _RESAVED = re.compile(r"resaved-(?:(plus|minus)(\d{1,2})|(\d{1,3}(?:-\d{1,3})*))")
 
 
@@ -27,6 +32,7 @@ def choices() -> list[str]:
     ours = ["ours", *(f"ours-{name}" for name in CARRIERS), *models()]
     return [
         *ours,
+        "OURS[+effortN][+compact]",
         "sr-only",
         "box-chroma",
         "resaved-QUALITY[-QUALITY…]",
@@ -45,6 +51,11 @@ def build(name: str) -> Codec:
         return ORDINARY[name]
     if name == "ours":
         return Ours()
+    if "+" in name and (match := _VARIANT.fullmatch(name)):
+        base, effort, compact = build(match[1]), int(match[2] or 0), bool(match[3])
+        if type(base) is Ours:
+            qualities = REFINED if effort else base.qualities
+            return replace(base, effort=effort, form="compact" if compact else "xmp", qualities=qualities)
     if name.removeprefix("ours-") in CARRIERS:
         carrier = name.removeprefix("ours-")
         return Ours(format=carrier, qualities=CARRIER_QUALITIES if CARRIERS[carrier] else (75,))

@@ -11,8 +11,10 @@ from PIL import Image
 import codec
 from codec import carriers
 from codec.carriers import UNBOUND, Options
+from codec.carriers.base import Form
 from codec.header import Header
 from codec.models import registry
+from codec.models.description import describe
 from codec.picture import Picture, Pixels, load_image, open_image
 from eval.codecs.base import MissingCodecError
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from codec.rescaler import Rescaler
 
 QUALITIES = (7, 14, 24, 36, 50, 64, 75, 84, 92)
+REFINED = (7, 14, 24, 36, 50, 64, 75)
+"""Of codecs that take their time: the range of quality in which curves are compared."""
 
 
 def _rescaler(model: str) -> "Rescaler":
@@ -42,22 +46,28 @@ class Ours:
     model: str = registry.DEFAULT
     qualities: Sequence[int] = QUALITIES
     format: str = "jpeg"
+    effort: int = 0
+    form: Form = "xmp"
 
     @property
     def name(self) -> str:
-        return self.model if self.format == "jpeg" else f"{self.model}, {self.format}"
+        differs = {self.format: self.format != "jpeg", f"effort {self.effort}": self.effort > 0}
+        differs[f"{self.form} header"] = self.form != "xmp"
+        return ", ".join([self.model, *(what for what, does in differs.items() if does)])
 
     @property
     def description(self) -> str:
         tables = " with learned tables" if self.format == "jpeg" else ""
-        return f"ours: half-size {self.format.upper()}{tables}, restored by the inverse network"
+        refined = ", refined with the decoder in the loop" if self.effort else ""
+        small = f"1/{describe(self.model).scale} size {self.format.upper()}{tables}"
+        return f"ours: {small}{refined}, restored by the inverse network"
 
     @property
     def identity(self) -> str:
         return f"{self.name}; {registry.resolve(self.model)}; sain-codec {codec.__version__}"
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
-        return codec.encode(pixels, quality, model=self.model, format=self.format)
+        return codec.encode(pixels, quality, model=self.model, format=self.format, effort=self.effort, header=self.form)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
         return codec.decode(data, to="numpy")
