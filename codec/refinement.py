@@ -26,12 +26,14 @@ if TYPE_CHECKING:
     from codec.picture import Pixels
     from codec.rescaler import Rescaler
 
-ROUNDS = (0, 1, 2, 3, 5, 8, 12, 20, 32, 64)
+ROUNDS = (0, 1, 2, 4, 8, 12, 18, 27, 40, 64)
 """Gradients per effort 0…9."""
 MOVES = 2
 """Coefficients of a block that one round may change: more disturb each other."""
 CAUTION, WARIER = 0.9, 1.25
 """κ at first, and its factor where a coefficient goes back and forth."""
+Known = tuple[float, list[Array]]
+"""D and its gradient."""
 
 
 class _Descent:
@@ -51,11 +53,11 @@ class _Descent:
         self.caution = [np.full(core.shape, CAUTION, np.float32) for core in self.cores]
         self.last = [np.zeros(core.shape, np.int8) for core in self.cores]
 
-    def run(self, curvature: list[Array], rounds: int, bar: "tqdm[NoReturn]") -> None:
-        """Leaves the best state it came by in the levels."""
+    def run(self, known: Known, curvature: list[Array], rounds: int, bar: "tqdm[NoReturn]") -> None:
+        """Leaves the best state it came by in the levels. `known`: D and its gradient at the start."""
         best, least = [core.copy() for core in self.cores], np.inf
-        for _ in range(rounds):
-            d, gradient = self.distortion.gradient(self.levels, self.window)
+        for done in range(rounds):
+            d, gradient = self.distortion.gradient(self.levels, self.window) if done else known
             costs = self._costs()
             if (j := self._j(d, costs)) < least:
                 best, least = [core.copy() for core in self.cores], j
@@ -112,8 +114,8 @@ def refine(
     total, quiet = rounds * len(all_windows), None if progress else True
     with tqdm(total=total, unit="round", disable=quiet, leave=False) as bar:
         for window in all_windows:
+            known = distortion.gradient(levels, window)
             if curvature is None:
-                _, gradient = distortion.gradient(levels, window)
-                curvature = distortion.curvature(levels, window, gradient)
-            _Descent(distortion, window, levels, weight).run(curvature, rounds, bar)
+                curvature = distortion.curvature(levels, window, known[1])
+            _Descent(distortion, window, levels, weight).run(known, curvature, rounds, bar)
     return start.with_levels(levels)
