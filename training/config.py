@@ -23,7 +23,8 @@ class TrainConfig:
     """Exported weights (.safetensors) to start from instead of random ones."""
 
     minutes: float = 60.0
-    """Budget in minutes of training; the learning rate reaches its end with whichever budget ends first."""
+    """Budget in minutes of training, without compiling (on a CPU: of its work); the learning rate reaches its end with
+    whichever budget ends first."""
     steps: int = 10_000_000
     """Budget in optimiser steps."""
     batch: int = 8
@@ -47,6 +48,8 @@ class TrainConfig:
     """Ours (D + λR + guidance), or the paper's losses at quality 75."""
     quality: tuple[float, float] = (8.0, 95.0)
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
+    rate: float = 1.0
+    """Factor on λ, what a bit is worth in squared error."""
     guidance: float = 0.05
     """Weight of the squared luma distance between the LR picture and the bicubic one."""
     chroma_guidance: float = 0.7

@@ -112,12 +112,20 @@ class RateDistortion(Objective):
     `guidance` and `chroma_guidance` weigh what is visible of the LR picture's distance to the bicubic one in luma and
     in chroma: the eye takes a luma pattern for texture, but sees a chroma pattern as green and magenta dots.
     `carriers`: whether some samples go through real encoders of other formats; raises `CodecError` if there are none.
+    `rate` is a factor on λ.
     """
 
     def __init__(
-        self, model: SAINet, margin: int, guidance: float, chroma_guidance: float, carriers: bool = False
+        self,
+        model: SAINet,
+        margin: int,
+        guidance: float,
+        chroma_guidance: float,
+        carriers: bool = False,
+        rate: float = 1.0,
     ) -> None:
         super().__init__(model, margin)
+        self.rate = rate
         self.guidance, self.chroma_guidance, self.carriers = guidance, chroma_guidance, carriers and bool(installed())
         self.register_buffer("standard", torch.from_numpy(STANDARD).float(), persistent=False)
 
@@ -158,7 +166,8 @@ class RateDistortion(Objective):
         luma, chroma = luma_chroma_difference(lr, reference)
         near = self.guidance * visible(luma) + self.chroma_guidance * visible(chroma)
         outside = (F.relu(-lr) + F.relu(lr - 1)).square().mean((1, 2, 3)) * BYTE
-        loss = distortion + rate_weight(percent, self.model.config.scale) * bpp + near + outside
+        priced = self.rate * rate_weight(percent, self.model.config.scale) * bpp
+        loss = distortion + priced + near + outside
         # low qualities have tenfold losses: divide, or they drown the rest
         total = (loss / (20 * (percent / 100) ** 0.6 + 20)).mean()
         return Losses(total, distortion.mean(), bpp.mean(), mean_square(luma), mean_square(chroma))

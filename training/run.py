@@ -25,7 +25,7 @@ def make_objective(config: TrainConfig) -> Objective:
     if config.objective == "published":
         objective = Published(model, MARGIN)
     else:
-        objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance, config.carriers)
+        objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance, config.carriers, config.rate)
     if config.init is not None:
         weights = read_weights(config.init)
         grow(model, weights.tensors)
