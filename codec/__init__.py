@@ -17,6 +17,7 @@ from codec.errors import (
     UnsupportedFormatError,
 )
 from codec.header import Header
+from codec.integrations.pillow import register_pillow, unregister_pillow
 
 __all__ = [
     "CodecError",
@@ -33,4 +34,6 @@ __all__ = [
     "encode",
     "encode_detached",
     "inspect",
+    "register_pillow",
+    "unregister_pillow",
 ]

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import IO
@@ -51,7 +52,7 @@ def open_image(data: bytes, max_pixels: int | None = None) -> Image.Image:
     """
     if not data:
         raise UnsupportedFormatError("there are no bytes: the input is empty")
-    with our_errors("not a picture that can be read"):
+    with our_errors("not a picture that can be read"), as_stored():
         img = _opened(data, max_pixels)
     check_size(img.size, max_pixels)
     return img
@@ -61,6 +62,24 @@ def load_image(img: Image.Image) -> None:
     """Read the pixels of an opened image; raises `UnsupportedFormatError` if they are damaged."""
     with our_errors("the picture is damaged or cut short"):
         img.load()
+
+
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
+
+
+def inside() -> bool:
+    """Whether it is this package that opens a file, see `as_stored`."""
+    return _inside.get()
+
+
+@contextmanager
+def as_stored() -> Iterator[None]:
+    """Our own plugin, should it be registered with Pillow, leaves files that are opened here as they are stored."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The codec inside other people's frameworks: each optional, each in a module of its own."""
