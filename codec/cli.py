@@ -4,40 +4,21 @@ Errors are one line on standard error. Exit code 1: the input or output was at f
 """
 
 import argparse
-import io
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
-
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from typing import get_args
 
 from codec import carriers
 from codec._version import __version__
 from codec.api import decode, encode, encode_detached, inspect
-from codec.carriers.base import Form, Subsampling
+from codec.command_options import encode_options, options_of
 from codec.errors import CodecError, UnsupportedFormatError
 from codec.files import write_whole
-from codec.metadata import Strip
-from codec.models import registry
 from codec.opening import OnStale
-from codec.scaling import Scale
-
-FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-    ".bmp": "BMP",
-}
-"""What `decode` can write, by suffix."""
-LOSSY = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}, "AVIF": {"quality": 90}}
+from codec.saving import check_suffix, saved
 
 
 def _read(name: str) -> bytes:
@@ -91,8 +72,7 @@ def _encode(args: argparse.Namespace) -> None:
     if args.header_json:
         _check_free(args.header_json, args.force)
     source = _read(args.input)
-    wishes = ("quality", "max_bytes", "bpp", "psnr")
-    options = {k: getattr(args, k) for k in (*wishes, "subsampling", "strip", "scale", "model", "max_pixels", "device")}
+    options = options_of(args)
     header = None
     if args.header_json:
         data, header = encode_detached(source, format=name, progress=True, **options)
@@ -122,9 +102,7 @@ def _header(args: argparse.Namespace) -> str | None:
 
 def _decode(args: argparse.Namespace) -> None:
     _check_free(args.output, args.force)
-    suffix = Path(args.output).suffix.lower() if args.output != "-" else ".png"
-    if suffix not in FORMATS:
-        raise UnsupportedFormatError(f"cannot write a {suffix or 'nameless'} picture: choose {', '.join(FORMATS)}")
+    suffix = check_suffix(args.output) if args.output != "-" else ".png"
     img = decode(
         _read(args.input),
         header=_header(args),
@@ -133,22 +111,10 @@ def _decode(args: argparse.Namespace) -> None:
         progress=True,
         device=args.device,
     )
-    out = io.BytesIO()
-    if FORMATS[suffix] in ("JPEG", "BMP") and img.mode in ("LA", "RGBA"):
-        raise UnsupportedFormatError(f"a {suffix} picture holds no transparency: choose .png, .webp, .avif or .tif")
-    img.save(out, FORMATS[suffix], **_kept(img, FORMATS[suffix]), **LOSSY.get(FORMATS[suffix], {}))
-    _write(args.output, out.getvalue(), args.force)
+    data = saved(img, suffix)
+    _write(args.output, data, args.force)
     size = f"{img.width}x{img.height}"
-    _report({"output": args.output, "full": size, "bytes": out.tell()}, args.json, args.output)
-
-
-def _kept(img: Image.Image, name: str) -> dict[str, Any]:
-    """Metadata as Pillow's writers want them."""
-    kept: dict[str, Any] = {k: v for k, v in img.info.items() if k in ("exif", "icc_profile", "xmp")}
-    if name == "PNG" and (xmp := kept.pop("xmp", None)):
-        kept["pnginfo"] = PngInfo()
-        kept["pnginfo"].add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "replace"))
-    return kept
+    _report({"output": args.output, "full": size, "bytes": len(data)}, args.json, args.output)
 
 
 def _inspect(args: argparse.Namespace) -> None:
@@ -169,10 +135,6 @@ def _demo(args: argparse.Namespace) -> None:
     demo.run(args.image, args.quality, args.output, args.json)
 
 
-def _scale(text: str) -> int | str:
-    return int(text) if text.isdecimal() else text
-
-
 def build_parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     parser = argparse.ArgumentParser(
@@ -190,26 +152,11 @@ def build_parser() -> argparse.ArgumentParser:
     working.add_argument("--max-pixels", type=int, help="largest full size (default: Pillow's limit)")
     working.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
 
-    command = commands.add_parser("encode", parents=[working], help="a photo to a small ordinary picture")
-    wish = command.add_mutually_exclusive_group()
-    wish.add_argument("-q", "--quality", type=int, help="of the format's encoder, 1…100 (default: 75)")
-    wish.add_argument("--max-bytes", type=int, metavar="N", help="the finest file of at most N bytes")
-    wish.add_argument("--bpp", type=float, metavar="X", help="of at most X bits per full-size pixel")
-    wish.add_argument("--psnr", type=float, metavar="DB", help="the smallest file that restores to at least DB dB")
-    command.add_argument("--effort", type=int, default=0, help="of refining a JPEG, 0…9 (default: 0)")
+    command = commands.add_parser(
+        "encode", parents=[working, encode_options()], help="a photo to a small ordinary picture"
+    )
     command.add_argument("-f", "--format", choices=[*carriers.carriers()], help="default: by the output's suffix")
-    command.add_argument(
-        "--subsampling", choices=get_args(Subsampling), help="of chroma (default: the format's usual one)"
-    )
-    command.add_argument("--header", choices=get_args(Form), default="xmp", help="where it goes (default: xmp)")
     command.add_argument("--header-json", metavar="FILE", help="write the header there instead of into the picture")
-    command.add_argument(
-        "--strip", action="append", default=[], choices=get_args(Strip), help="metadata to leave out; may be repeated"
-    )
-    command.add_argument(
-        "--scale", type=_scale, choices=get_args(Scale), help="of a side; auto tries all of them (default: 2)"
-    )
-    command.add_argument("--model", help=f"instead of a scale (default: {registry.DEFAULT})")
     command.set_defaults(run=_encode)
 
     reading = argparse.ArgumentParser(add_help=False)

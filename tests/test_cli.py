@@ -92,6 +92,12 @@ def test_targets(flag: str, value: str, tmp_path: Path, capsys: Capture) -> None
     assert {"--max-bytes": 1800 <= size <= 2000, "--bpp": 1866 <= size <= 2073, "--psnr": 28 <= restored < 28.3}[flag]
 
 
+def test_effort(tmp_path: Path) -> None:
+    small = tmp_path / "small.jpg"
+    assert main(["encode", PHOTO, str(small), "-q", "40", "--effort", "1"]) == 0
+    assert small.read_bytes() == codec.encode(PHOTO, 40, effort=1) != codec.encode(PHOTO, 40)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[], ["transmogrify"], ["encode", PHOTO], ["encode", PHOTO, "x", "-q", "high"],
