@@ -1,4 +1,4 @@
-"""Command line: `codec encode | decode | inspect | demo`.
+"""Command line: `codec encode | decode | inspect | batch | demo`.
 
 Errors are one line on standard error. Exit code 1: the input or output was at fault; 2: the command line was.
 """
@@ -14,6 +14,7 @@ from typing import get_args
 from codec import carriers
 from codec._version import __version__
 from codec.api import decode, encode, encode_detached, inspect
+from codec.batch.command import add_command as add_batch
 from codec.command_options import encode_options, options_of
 from codec.errors import CodecError, UnsupportedFormatError
 from codec.files import write_whole
@@ -159,6 +160,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--header-json", metavar="FILE", help="write the header there instead of into the picture")
     command.set_defaults(run=_encode)
 
+    add_batch(commands, [encode_options()])
+
     reading = argparse.ArgumentParser(add_help=False)
     reading.add_argument("--header-json", metavar="FILE", help="the header, where the picture does not hold it")
     command = commands.add_parser("decode", parents=[working, reading], help="the full-size photo of an encoded file")
@@ -183,11 +186,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = build_parser().parse_args(arguments)
     try:
-        args.run(args)
+        code: int | None = args.run(args)
     except (CodecError, OSError) as error:
         print(f"codec: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("codec: interrupted", file=sys.stderr)
         return 130
-    return 0
+    return code or 0

@@ -7,15 +7,15 @@ from pathlib import Path
 from codec.errors import CodecError
 
 
-def write_whole(path: Path, data: bytes, force: bool = False) -> None:
-    """Write `data` to `path` by way of a temporary file beside it.
+def write_whole(path: Path, data: bytes, force: bool = False, by: Path | None = None) -> None:
+    """Write `data` to `path` by way of a temporary file beside it, or in the folder `by` of the same file system.
 
     Raises `CodecError` if `path` exists and `force` is not given, or if it cannot be written.
     """
     if path.exists() and not force:
         raise CodecError(f"{path} exists: give --force to replace it")
     try:
-        handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, partial = tempfile.mkstemp(dir=by or path.parent, prefix=".codec-")  # a long name would get too long
     except OSError as error:
         raise CodecError(f"cannot write {path}: {error.strerror}") from None
     try:
