@@ -1,4 +1,4 @@
-"""Command line: `codec encode | decode | inspect | batch | demo`.
+"""Command line: `codec encode | decode | inspect | batch | serve | demo`.
 
 Errors are one line on standard error. Exit code 1: the input or output was at fault; 2: the command line was.
 """
@@ -20,6 +20,7 @@ from codec.errors import CodecError, UnsupportedFormatError
 from codec.files import write_whole
 from codec.opening import OnStale
 from codec.saving import check_suffix, saved
+from codec.serve.command import add_command as add_serve
 
 
 def _read(name: str) -> bytes:
@@ -179,6 +180,8 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("-q", "--quality", type=int, default=50, help="quality of the JPEG, 1…100 (default: 50)")
     command.add_argument("-o", "--output", type=Path, default=Path("demo"), help="folder to write to (default: demo)")
     command.set_defaults(run=_demo)
+
+    add_serve(commands)
     return parser
 
 

@@ -1,0 +1,32 @@
+"""A worker: `python -m codec.serve.worker`, which the service starts and speaks to by its standard streams."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from codec.serve.frames import Frame, receive, send
+
+
+def main() -> None:
+    """Load the usual network, say so, and do jobs until the service is gone."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what a library prints must not end up in an answer
+    with suppress(OSError):  # if memory runs out, a worker goes before the service does: it is replaced
+        Path("/proc/self/oom_score_adj").write_text("500")
+    import torch
+
+    from codec import rescaler
+    from codec.models import registry
+    from codec.serve.work import do
+
+    torch.set_num_threads(1)
+    rescaler.load(registry.DEFAULT, "cpu")
+    send(answers, Frame({"ready": True}))
+    with suppress(BrokenPipeError):
+        while job := receive(sys.stdin.buffer):
+            send(answers, do(job))
+
+
+if __name__ == "__main__":
+    main()
