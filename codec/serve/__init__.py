@@ -23,7 +23,7 @@ def create_app(settings: Settings | None = None) -> "FastAPI":
 
     Raises `CodecError` if the extra is missing or a setting is wrong.
     """
-    with _extra():
+    with extra():
         from codec.serve import app
     return app.create(settings or Settings.from_environment())
 
@@ -34,14 +34,15 @@ def router(settings: Settings | None = None) -> "APIRouter":
     An app that includes it should refuse strangers by itself (`dependencies=[…]`): the service knows no users.
     Raises `CodecError` if the extra is missing or a setting is wrong.
     """
-    with _extra():
+    with extra():
         from codec.serve import routes
         from codec.serve.service import Service
     return routes.build(Service(settings or Settings.from_environment()))
 
 
 @contextmanager
-def _extra() -> Iterator[None]:
+def extra() -> Iterator[None]:
+    """Turn a package that is missing into an error that names the extra."""
     try:
         yield
     except ImportError as error:

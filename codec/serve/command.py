@@ -43,13 +43,13 @@ def serve(settings: Settings) -> None:
     """Serve in this process until a signal."""
     from codec import serve as public
 
+    with public.extra():
+        import uvicorn
+
+        from codec.serve.app import HEADER_BYTES
+        from codec.serve.logs import CONFIG
+        from codec.serve.protocol import protocol
     app = public.create_app(settings)
-    import uvicorn
-
-    from codec.serve.app import HEADER_BYTES
-    from codec.serve.logs import CONFIG
-    from codec.serve.protocol import protocol
-
     logging.config.dictConfig(CONFIG)
     config = uvicorn.Config(
         app,

@@ -47,7 +47,7 @@ def route_class(service: Service) -> type[APIRoute]:
 
 
 async def answered(inner: Handler, request: Request) -> Response:
-    """The answer of a handler, or of what it raises."""
+    """The answer of a handler, or to what it raises; errors that are not ours are for the app that it is in."""
     try:
         return await inner(request)
     except ApiError as error:
@@ -59,9 +59,6 @@ async def answered(inner: Handler, request: Request) -> Response:
     except OSError as error:
         failed(error)
         return of_os(error).response()
-    except Exception as error:
-        failed(error)
-        return ApiError("internal", "the service failed; its log says how").response()
 
 
 def build(service: Service) -> APIRouter:

@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from codec.errors import CodecError
 from codec.serve import Settings, disk
 from codec.serve.cache import Cache
-from codec.serve.errors import ApiError, of_os
+from codec.serve.errors import STATUS, ApiError, of_os
 from codec.serve.negotiation import choose
 from codec.serve.settings import MAX_PIXELS
 from codec.serve.sniff import readers
@@ -182,3 +183,9 @@ def test_kinds_are_told_by_their_first_bytes() -> None:
     assert readers(b"\0\0\0\x20ftypheic") == {"HEIF", "AVIF"}
     for data in (b"", b"%!PS-Adobe", b"\xff\xd8", b"RIFF1234WAVE", b"\0\0\0\x20ftypisom"):
         assert readers(data) == set()
+
+
+def test_the_documentation_names_every_setting_and_error() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "serve.md").read_text()
+    assert [f.name for f in fields(Settings) if f"| `{f.name}` |" not in text] == []
+    assert [code for code, status in STATUS.items() if status != 499 and f"`{code}`" not in text] == []

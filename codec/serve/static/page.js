@@ -103,7 +103,7 @@ function showBytes(found) {
   const entry = performance.getEntriesByName(new URL(stored.urls.full, location).href).at(-1);
   $("bytes").replaceChildren(
     row("Your photo, as sent", found.upload_bytes),
-    row("Stored picture", found.bytes, found.psnr, "ours"),
+    row("Stored picture, restored", found.bytes, found.psnr, "ours"),
     row(`JPEG, quality ${found.jpeg_quality}`, found.jpeg_bytes, found.jpeg_psnr),
     ...(entry?.encodedBodySize ? [row("Restored photo, as it came here", entry.encodedBodySize)] : []),
   );
