@@ -65,7 +65,7 @@ UPLOAD: dict[str, Any] = {
         **responses(
             "bad_request", "upload_too_slow", "upload_too_large", "picture_too_large", "unsupported_type",
             "broken_picture", "invalid_parameter", "impossible", "worker_lost", "busy", "stopping", "timeout",
-            "storage_full",
+            "storage_failed", "storage_full",
         ),
     },
 }  # fmt: skip
@@ -77,7 +77,7 @@ SMALL: dict[str, Any] = {
         200: _picture("the file", ["image/jpeg", "image/webp", "image/avif"]),
         206: _picture("a part of it", ["image/jpeg"]),
         304: {"description": "the client has it"},
-        **responses("not_found", "range_not_satisfiable"),
+        **responses("not_found", "range_not_satisfiable", "storage_failed"),
     },
 }
 FULL: dict[str, Any] = {
@@ -89,7 +89,7 @@ FULL: dict[str, Any] = {
         206: _picture("a part of it", list(FORMATS.values())),
         304: {"description": "the client has it"},
         **responses("not_found", "not_acceptable", "range_not_satisfiable", "cannot_restore", "worker_lost", "busy",
-                    "timeout"),
+                    "storage_failed", "timeout"),
     },
 }  # fmt: skip
 COMPARISON: dict[str, Any] = {

@@ -26,6 +26,7 @@ STATUS = {
     "worker_lost": 500,
     "busy": 503,
     "stopping": 503,
+    "storage_failed": 503,
     "timeout": 504,
     "storage_full": 507,
 }
@@ -54,7 +55,7 @@ def of_os(error: OSError) -> ApiError:
     """What a failing disk means to a client."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ApiError("storage_full", "there is no room left to store the picture; nothing was stored")
-    return ApiError("internal", "the storage failed; the service's log says how")
+    return ApiError("storage_failed", "the storage cannot be used just now: try again later")
 
 
 def responses(*codes: str) -> dict[int | str, dict[str, Any]]:
@@ -89,6 +90,7 @@ ABOUT = {
     "busy": "too many jobs are waiting",
     "stopping": "the service is being stopped",
     "timeout": "the job took too long and was ended",
+    "storage_failed": "the storage cannot be reached",
     "storage_full": "the disk is full; nothing was stored",
 }
 SCHEMA = {

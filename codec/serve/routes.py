@@ -121,7 +121,7 @@ def _add_delete(router: APIRouter, service: Service) -> None:
     if not service.settings.delete:
         return
 
-    @router.delete("/images/{name}", status_code=204, responses=responses("not_found", "internal"))
+    @router.delete("/images/{name}", status_code=204, responses=responses("not_found", "storage_failed"))
     async def delete(name: str) -> Response:
         """Remove a stored file and what was restored from it; copies that others keep are out of reach."""
         await service.delete(name)

@@ -178,10 +178,10 @@ class Service:
     def _keep(self, name: str, key: str, data: bytes) -> None:
         try:
             self.cache.put(key, data)
+            if not self.storage.exists(name):  # deleted meanwhile
+                self.cache.remove(name)
         except OSError as error:  # the client gets it all the same
             log.warning("cache failed", extra={"reason": error.strerror})
-        if not self.storage.exists(name):  # deleted meanwhile
-            self.cache.remove(name)
 
     async def delete(self, name: str) -> None:
         """Remove a file, and what was restored from it."""

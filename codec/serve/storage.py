@@ -1,7 +1,9 @@
 """Where the small files are kept: any file system that fsspec knows. All calls block: they are for threads."""
 
+import errno
 import re
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import fsspec
@@ -22,7 +24,8 @@ class Storage:
 
     def __init__(self, url: str) -> None:
         try:
-            self.fs, root = fsspec.core.url_to_fs(url)
+            # others may share the place: what is there is asked for each time
+            self.fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise CodecError(f"the store {url} cannot be used: {error}") from None
         self.root = root.rstrip("/")
@@ -46,28 +49,48 @@ class Storage:
 
     def exists(self, name: str) -> bool:
         """Whether there is such a file."""
-        return bool(self.fs.exists(self.path(name)))
+        with _os_errors():
+            try:
+                self.fs.info(self.path(name))  # fsspec's `exists` takes any failure for absence
+            except FileNotFoundError:
+                return False
+            return True
 
     def read(self, name: str) -> bytes:
         """A file; raises FileNotFoundError."""
-        data: bytes = self.fs.cat_file(self.path(name))
-        return data
+        with _os_errors():
+            data: bytes = self.fs.cat_file(self.path(name))
+            return data
 
     def write(self, name: str, data: bytes) -> None:
         """Store a file, whole or not at all: object stores do so by themselves."""
         if self.local:
             disk.write_atomic(Path(self.path(name)), data, self._partial)
         else:
-            self.fs.pipe_file(self.path(name), data)
+            with _os_errors():
+                self.fs.pipe_file(self.path(name), data)
 
     def delete(self, name: str) -> bool:
         """Remove a file; whether there was one."""
         if not self.exists(name):
             return False
-        with suppress(FileNotFoundError):  # somebody else was faster
+        with _os_errors(), suppress(FileNotFoundError):  # somebody else was faster
             self.fs.rm_file(self.path(name))
         return True
 
     def check(self) -> None:
         """Raise OSError if the place cannot be reached."""
+        if self.local and not Path(self.root).is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "the store's folder is gone")
         self.exists("0" * 40 + ".jpg")
+
+
+@contextmanager
+def _os_errors() -> Iterator[None]:
+    """Errors of every library that fsspec stands on, as OSError."""
+    try:
+        yield
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        raise OSError(errno.EIO, f"{type(error).__name__}: {error}") from error

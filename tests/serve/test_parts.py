@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import threading
 import time
 from dataclasses import fields
@@ -76,6 +77,27 @@ def test_what_a_killed_service_left_is_swept_later(tmp_path: Path) -> None:
 def test_stores_that_cannot_be(url: str) -> None:
     with pytest.raises(CodecError, match="cannot be used"):
         Storage(url)
+
+
+def test_a_store_that_fails_is_not_an_empty_one(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise RuntimeError("no route to host")
+
+    for name in ("info", "cat_file", "pipe_file"):
+        monkeypatch.setattr(storage.fs, name, unreachable)
+    for action in (storage.exists, storage.read, storage.delete):
+        with pytest.raises(OSError, match="no route to host") as caught:
+            action(NAME)
+        assert of_os(caught.value).code == "storage_failed"
+    with pytest.raises(OSError, match="no route"):
+        storage.check()
+
+
+def test_a_store_that_is_gone_is_noticed(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path / "store"))
+    shutil.rmtree(tmp_path / "store")
+    with pytest.raises(OSError, match="gone"):
+        storage.check()
 
 
 def names(cache: Cache) -> list[str]:
