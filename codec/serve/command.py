@@ -1,6 +1,7 @@
 """`codec serve`."""
 
 import argparse
+import logging
 import logging.config
 import signal
 from dataclasses import fields
@@ -51,6 +52,7 @@ def serve(settings: Settings) -> None:
         from codec.serve.protocol import protocol
     app = public.create_app(settings)
     logging.config.dictConfig(CONFIG)
+    logging.captureWarnings(True)
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -30,6 +30,7 @@ CONFIG: dict[str, Any] = {
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "codec.serve.logs.JsonLines"}},
     "handlers": {"json": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["json"], "level": "WARNING"},
     "loggers": {
         "codec.serve": {"handlers": ["json"], "level": "INFO", "propagate": False},
         "uvicorn": {"handlers": ["json"], "level": "INFO", "propagate": False},

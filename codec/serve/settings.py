@@ -33,7 +33,7 @@ class Settings:
     cache_bytes: int = _option(1 << 30, "of restored pictures to keep, the ones last used", low=0)
     workers: int = _option(os.cpu_count() or 1, "processes that encode and decode, of one thread each")
     queue: int = _option(32, "jobs that may wait for a worker; further ones are refused with 503", low=0)
-    timeout: float = _option(60.0, "seconds that a job may wait, and again that it may run", low=0.1)
+    timeout: float = _option(120.0, "seconds that a job may wait, and again that it may run", low=0.1)
     max_upload_bytes: int = _option(32 << 20, "of one photo")
     max_pixels: int = _option(50_000_000, "of one photo, and of what is restored")
     upload_timeout: float = _option(60.0, "seconds that a request may take to arrive", low=0.1)

@@ -72,8 +72,10 @@ class Running:
         return [int(pid) for pid in children.split()]
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines so far."""
-        return [json.loads(line) for line in list(self.lines)]
+        """Its lines so far, each of which must be JSON."""
+        lines = list(self.lines)
+        assert all(line.startswith("{") for line in lines), "".join(lines)
+        return [json.loads(line) for line in lines]
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         """End it; returns the exit code."""
