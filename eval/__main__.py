@@ -29,7 +29,12 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", 
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "rd": {"codecs": DEFAULT, "modulo": 1, "border": 0, "qualities": None},
     # the papers': sides cut to a multiple of 12, PSNR-Y without `scale` pixels of border, equal quality factors
-    "rescaling": {"codecs": ("ours", "lanczos-x2-jpeg"), "modulo": 12, "border": 2, "qualities": (30, 50, 70, 80, 90)},
+    "rescaling": {
+        "codecs": ("ours", "sain-x2-base", "lanczos-x2-jpeg"),
+        "modulo": 12,
+        "border": 2,
+        "qualities": (30, 50, 70, 80, 90),
+    },
     "robustness": {"codecs": ROBUSTNESS, "modulo": 1, "border": 0, "qualities": None},
 }
 
