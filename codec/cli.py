@@ -19,7 +19,7 @@ from codec.command_options import encode_options, options_of
 from codec.errors import CodecError, UnsupportedFormatError
 from codec.files import write_whole
 from codec.opening import OnStale
-from codec.saving import check_suffix, saved
+from codec.saving import FORMATS, check_suffix, saved
 from codec.serve.command import add_command as add_serve
 
 
@@ -113,7 +113,7 @@ def _decode(args: argparse.Namespace) -> None:
         progress=True,
         device=args.device,
     )
-    data = saved(img, suffix)
+    data = saved(img, FORMATS[suffix])
     _write(args.output, data, args.force)
     size = f"{img.width}x{img.height}"
     _report({"output": args.output, "full": size, "bytes": len(data)}, args.json, args.output)

@@ -81,17 +81,21 @@ def _of_tiff(img: TiffImagePlugin.TiffImageFile) -> bytes | None:
     return exif.tobytes() if exif else None
 
 
-def warn_of_losses(img: Image.Image) -> None:
-    """Say what of a loaded image is not kept: other frames, and XMP beyond 64 kB in a JPEG.
+def frames(img: Image.Image) -> int:
+    """How many pictures an opened image is made of, one after the other.
 
     The other pictures in a phone's JPEG are previews and depth maps, no frames.
     """
-    frames = 1
     with suppress(Exception):  # counting reads on, into what may be damaged
         if getattr(img, "is_animated", False) and img.format != "MPO":
-            frames = getattr(img, "n_frames", 1)
-    if frames > 1:
+            return int(getattr(img, "n_frames", 1))
+    return 1
+
+
+def warn_of_losses(img: Image.Image) -> None:
+    """Say what of a loaded image is not kept: other frames, and XMP beyond 64 kB in a JPEG."""
+    if (count := frames(img)) > 1:
         which = "the main one" if img.format == "HEIF" else f"frame {img.tell() + 1}" if img.tell() else "the first"
-        warn_caller(f"only {which} of {frames} frames is stored")
+        warn_caller(f"only {which} of {count} frames is stored")
     if size := sum(len(packet) for packet in extended_xmp.packets(img).values() if embed.NAMESPACE not in packet):
         warn_caller(f"{size:,} bytes of extended XMP are not kept")

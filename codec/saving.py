@@ -1,4 +1,4 @@
-"""A restored picture as a file of an ordinary format, for the commands that write one."""
+"""A restored picture as an ordinary full-size file, with all of its metadata."""
 
 import io
 from pathlib import PurePath
@@ -8,6 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from codec.errors import UnsupportedFormatError
+from codec.reading import our_errors
 
 FORMATS = {
     ".png": "PNG",
@@ -21,6 +22,7 @@ FORMATS = {
 }
 """What can be written, by suffix."""
 LOSSY = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}, "AVIF": {"quality": 90}}
+"""What is written with where the caller does not say."""
 
 
 def check_suffix(name: str) -> str:
@@ -31,13 +33,17 @@ def check_suffix(name: str) -> str:
     return suffix
 
 
-def saved(img: Image.Image, suffix: str) -> bytes:
-    """`img` with its metadata as a file; raises `UnsupportedFormatError` for transparency that would be lost."""
-    name = FORMATS[suffix]
-    if name in ("JPEG", "BMP") and img.mode in ("LA", "RGBA"):
-        raise UnsupportedFormatError(f"a {suffix} picture holds no transparency: choose .png, .webp, .avif or .tif")
+def saved(img: Image.Image, format: str, **options: Any) -> bytes:  # noqa: A002 - Pillow's word for it
+    """The bytes of `img` in a format of Pillow's, `options` being those of its writer.
+
+    EXIF, ICC profile and XMP are those of `img.info`. Raises `UnsupportedFormatError` if the format cannot hold the
+    picture, transparency included.
+    """
+    if format in ("JPEG", "BMP") and img.mode in ("LA", "RGBA"):
+        raise UnsupportedFormatError(f"{format} holds no transparency: choose PNG, WEBP, AVIF or TIFF")
     out = io.BytesIO()
-    img.save(out, name, **_kept(img, name), **LOSSY.get(name, {}))
+    with our_errors(f"the picture cannot be written as {format}"):
+        img.save(out, format, **{**_kept(img, format), **LOSSY.get(format, {}), **options})
     return out.getvalue()
 
 

@@ -15,7 +15,7 @@ from codec.batch.stores import open_store
 from codec.encoding import mean_square
 from codec.fidelity import decibels
 from codec.picture import Pixels, read_picture
-from codec.saving import saved
+from codec.saving import FORMATS, saved
 
 
 class Work:
@@ -54,7 +54,7 @@ class Work:
     def _decoded(self, task: Task, data: bytes) -> dict[str, Any]:
         told = _told(data, self.job.options.get("max_pixels"))
         img = codec.decode(data, **self.job.options)
-        full = saved(img, self.job.suffix)
+        full = saved(img, FORMATS[self.job.suffix])
         self.target.write(task.output, full)
         return {**told, "width": img.width, "height": img.height, "bytes_out": len(full)}
 
