@@ -12,6 +12,7 @@ from codec.reading import warn_caller
 
 _DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, 0x8769, 0x8825)
 """What a TIFF says about its picture: description, camera, software, date, artist, copyright, settings, place."""
+_PNG_XMP = "XML:com.adobe.xmp"
 _CAMERA_SETTINGS, _MAKER_NOTE = 0x8769, 0x927C
 
 
@@ -26,7 +27,7 @@ def metadata_of(img: Image.Image, from_caller: bool) -> Metadata:
     return Metadata(
         exif=_exif(img, from_caller),
         icc_profile=profile if isinstance(profile, bytes) and profile and img.mode != "CMYK" else None,
-        xmp=_bytes(img.info.get("xmp")) or _bytes(img.info.get("XML:com.adobe.xmp")),
+        xmp=xmp_of(img),
     )
 
 
@@ -34,6 +35,21 @@ def _bytes(value: Any) -> bytes | None:
     if isinstance(value, str):
         return value.encode(errors="replace") or None
     return bytes(value) or None if isinstance(value, bytes | bytearray) else None
+
+
+def xmp_of(img: Image.Image) -> bytes | None:
+    """The XMP packet of an opened image.
+
+    libvips writes a PNG's, in UTF-8, into a kind of text that Pillow takes for Latin-1, and not for XMP.
+    """
+    text = img.info.get(_PNG_XMP)
+    if not isinstance(text, str) or "xmp" in img.info:
+        return _bytes(img.info.get("xmp")) or _bytes(text)
+    with suppress(UnicodeError):
+        raw = text.encode("latin-1")
+        raw.decode()
+        return raw or None
+    return _bytes(text)
 
 
 def _exif(img: Image.Image, from_caller: bool) -> bytes | None:

@@ -11,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from codec import header as headers
 from codec.carriers.base import Carrier, LRFile, Options
 from codec.picture import Picture, Pixels, load_image
+from codec.pillow_info import xmp_of
 
 
 def _bytes(pixels: Pixels) -> memoryview:
@@ -36,6 +37,11 @@ class PNG(Carrier):
             info.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8", "surrogateescape"))
         img.save(out, "PNG", optimize=True, pnginfo=info, **kept)
         return out.getvalue()
+
+    def open(self, data: bytes, img: Image.Image) -> LRFile | None:
+        if xmp := xmp_of(img):
+            img.info["xmp"] = xmp
+        return super().open(data, img)
 
     def written_digest(self, lr: Picture, options: Options) -> str | None:
         return headers.digest(lr.size, [_bytes(lr.pixels)])
