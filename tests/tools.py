@@ -170,6 +170,7 @@ TOOLS: dict[str, Tool] = {
     "Pillow, metadata passed": pillow("exif", "xmp"),
     "Pillow, resized": pillow("exif", "xmp", size=(30, 30)),
     "libvips": vips(),
+    "libvips, keep=xmp": vips(keep="xmp"),
     "libvips, stripped": vips(keep=0),
     "libvips, resized": vips(0.5),
     "libvips, lossless": vips(lossless=True),
