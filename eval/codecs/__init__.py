@@ -11,7 +11,8 @@ from eval.codecs.ordinary import ORDINARY
 from eval.codecs.ours import REFINED, BoxDecoded, Ours, Resaved, SROnly
 
 DEFAULT = (
-    *("ours", "ours+compact", "ours+effort5", "sain-x2-base", "sain-x2-base+effort5", "ours-avif", "ours-heif"),
+    *("ours", "ours+compact", "ours+effort5", "sain-x2-base", "sain-x2-base+effort5"),
+    *("ours-avif", "ours-heif", "ours-heif+compact"),
     *("jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x2-jpeg", "sr-only"),
 )
 CARRIERS = {name: each.lossy for name, each in carriers().items() if name != "jpeg"}
