@@ -13,7 +13,6 @@ from codec.ladder import Ladder
 from codec.models import registry
 from codec.models.description import describe
 from codec.picture import read_picture
-from codec.tradeoff import rate_weight
 from codec.wish import Wish
 
 Scale = Literal[1, 2, 4, "auto"]
@@ -70,7 +69,7 @@ def _best(encoder: Encoder, wish: Wish) -> Tried:
         return Tried(len(file.data) if wish.psnr else mean_square(encoder.restored(file), encoder.pixels), file)
     # what the quality means: λ of the usual model, whatever the model at hand
     usual = replace(encoder.options, tables=describe(registry.DEFAULT).tables, quality=wish.quality)
-    weight = rate_weight(encoder.carrier.condition(usual), describe(registry.DEFAULT).scale)
+    weight = describe(registry.DEFAULT).rate_weight(encoder.carrier.condition(usual))
     ladder, pixels = Ladder(encoder), encoder.size[0] * encoder.size[1]
 
     def priced(file: Detached) -> Tried:
@@ -88,10 +87,10 @@ def _best(encoder: Encoder, wish: Wish) -> Tried:
 
 def _own(ladder: Ladder, weight: float) -> int:
     """The rung at which a model is meant to work at a λ."""
-    scale = describe(ladder.encoder.model).scale
+    model = describe(ladder.encoder.model)
 
     def fineness(rung: int) -> float:
-        return -rate_weight(ladder.encoder.condition(ladder.qualities[rung]), scale)
+        return -model.rate_weight(ladder.encoder.condition(ladder.qualities[rung]))
 
     return min(bisect_left(range(len(ladder)), -weight, key=fineness), len(ladder) - 1)
 

@@ -1,6 +1,7 @@
 """What tests share: small photos that come with the repository, and the large sets where they are at hand."""
 
 import io
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,10 @@ from codec.picture import Pixels
 
 PICTURES = Path(__file__).parent / "pictures"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+# a shell makes its background jobs deaf to SIGINT, and so would be the processes that tests interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pixels_of(path: Path) -> Pixels:
