@@ -11,7 +11,7 @@ from eval.codecs.ordinary import ORDINARY
 from eval.codecs.ours import REFINED, BoxDecoded, Ours, Resaved, SROnly
 
 DEFAULT = (
-    *("ours", "ours+compact", "ours+effort5", "sain-x2-base", "sain-x2-base+effort5"),
+    *("ours", "ours+compact", "ours+effort5", "sain-x2-base"),
     *("ours-avif", "ours-heif", "ours-heif+compact"),
     *("jpeg", "jpeg-flat", "webp", "avif", "heif", "lanczos-x2-jpeg", "sr-only"),
 )
