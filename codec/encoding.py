@@ -18,6 +18,7 @@ from codec.models import registry
 from codec.models.description import describe, lr_size
 from codec.picture import Picture, Pixels, read_picture
 from codec.plain import Plain
+from codec.tradeoff import rate_weight
 
 if TYPE_CHECKING:
     from codec.jpeg.coefficients import Coefficients
@@ -140,7 +141,7 @@ class Encoder:
             return self.written(lr, quality)
         options = replace(self.options, quality=quality)
         condition = self.carrier.condition(options)
-        weight = describe(self.model).rate_weight(condition)
+        weight = rate_weight(condition, describe(self.model).scale)
         sampled = 2 if self.carrier.subsampling(options) == "4:2:0" else 1
         start = Coefficients.of(lr, scale_tables(options.tables, quality), sampled)
         better = refine(rescaler, self.pixels, start, condition, weight, ROUNDS[job.effort], job.progress)

@@ -13,6 +13,7 @@ from codec.ladder import Ladder
 from codec.models import registry
 from codec.models.description import describe
 from codec.picture import read_picture
+from codec.tradeoff import rate_weight
 from codec.wish import Wish
 
 Scale = Literal[1, 2, 4, "auto"]
@@ -69,7 +70,7 @@ def _best(encoder: Encoder, wish: Wish) -> Tried:
         return Tried(len(file.data) if wish.psnr else mean_square(encoder.restored(file), encoder.pixels), file)
     # what the quality means: λ of the usual model, whatever the model at hand
     usual = replace(encoder.options, tables=describe(registry.DEFAULT).tables, quality=wish.quality)
-    weight = describe(registry.DEFAULT).rate_weight(encoder.carrier.condition(usual))
+    weight = rate_weight(encoder.carrier.condition(usual), describe(registry.DEFAULT).scale)
     ladder, pixels = Ladder(encoder), encoder.size[0] * encoder.size[1]
 
     def priced(file: Detached) -> Tried:
@@ -87,10 +88,10 @@ def _best(encoder: Encoder, wish: Wish) -> Tried:
 
 def _own(ladder: Ladder, weight: float) -> int:
     """The rung at which a model is meant to work at a λ."""
-    model = describe(ladder.encoder.model)
+    scale = describe(ladder.encoder.model).scale
 
     def fineness(rung: int) -> float:
-        return -model.rate_weight(ladder.encoder.condition(ladder.qualities[rung]))
+        return -rate_weight(ladder.encoder.condition(ladder.qualities[rung]), scale)
 
     return min(bisect_left(range(len(ladder)), -weight, key=fineness), len(ladder) - 1)
 

@@ -17,8 +17,8 @@ from codec.jpeg.coefficients import Coefficients
 from codec.jpeg.huffman import Costs
 from codec.jpeg.tables import condition, scale_tables
 from codec.models import registry
-from codec.models.description import describe
 from codec.picture import Pixels
+from codec.tradeoff import rate_weight
 from eval.__main__ import find
 from eval.runner import load_picture
 
@@ -51,7 +51,7 @@ def lowered(photo: Pixels, quality: int, rounds: int) -> float:
     tables = scale_tables(ours.tables, quality)
     told = condition(tables[0])
     start = Coefficients.of(ours.downscale(photo, told), tables, 2)
-    weight, distortion = describe(registry.DEFAULT).rate_weight(told), Distortion(ours, photo, start, told)
+    weight, distortion = rate_weight(told, ours.scale), Distortion(ours, photo, start, told)
     better = refinement.refine(ours, photo, start, told, weight, rounds)
     return _cost(start, better, distortion, weight) / _cost(start, start, distortion, weight)
 

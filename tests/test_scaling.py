@@ -21,6 +21,7 @@ from codec.models.description import describe
 from codec.models.sain import SAINet
 from codec.models.weights import Weights, write_weights
 from codec.picture import Pixels
+from codec.tradeoff import rate_weight
 from tests.conftest import PICTURES, jpeg_bytes, pixels_of, psnr
 
 INSTALLED = [scale for scale, name in scaling.MODELS.items() if name == registry.PLAIN or name in registry.latest()]
@@ -33,9 +34,7 @@ def scale_of(data: bytes) -> int:
 def cost(data: bytes, photo: Pixels, quality: int) -> float:
     """D + λ R, with the λ of the quality."""
     tables = describe(registry.DEFAULT).tables
-    weight = describe(registry.DEFAULT).rate_weight(
-        carriers.get("jpeg").condition(carriers.Options(quality=quality, tables=tables))
-    )
+    weight = rate_weight(carriers.get("jpeg").condition(carriers.Options(quality=quality, tables=tables)), 2)
     error = 255**2 / 10 ** (psnr(codec.decode(data), photo) / 10)
     return error + weight * 8 * len(data) / (photo.shape[0] * photo.shape[1])
 

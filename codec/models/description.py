@@ -6,10 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from codec import tradeoff
 from codec.errors import CodecError
 from codec.jpeg.tables import STANDARD, Table
-from codec.jpeg.tables import condition as condition_of
 from codec.models import registry
 
 LONGEST = 1 << 20
@@ -29,15 +27,6 @@ class Description:
     """Side of the full picture over that of the LR picture."""
     tables: Table
     """Base quantisation tables `[2, 8, 8]`: luma, chroma."""
-    drift: float = 0.0
-    """Octaves by which the luma steps are coarser than the 16 for which training sets λ."""
-
-    def rate_weight(self, condition: float) -> float:
-        """λ that the model was trained with for quantisers of that coarseness, see `codec.tradeoff`.
-
-        Training ties λ to the scaling of the tables, not to what becomes of their steps.
-        """
-        return tradeoff.rate_weight(condition - self.drift, self.scale)
 
 
 @cache
@@ -55,7 +44,6 @@ def describe(model: str) -> Description:
     try:
         fields = json.loads(json.loads(text)["__metadata__"]["sain-codec"])
         scale = 2 ** len(fields["config"]["levels"])
-        tables = np.array(fields["tables"], np.int64).reshape(2, 8, 8)
-        return Description(scale, tables, condition_of(tables[0]) - 4)
+        return Description(scale, np.array(fields["tables"], np.int64).reshape(2, 8, 8))
     except (ValueError, KeyError, TypeError) as error:
         raise CodecError(f"{path} is not a weight file of this codec: {error}") from None
