@@ -39,12 +39,15 @@ def test_variants_differ_and_have_folders_of_their_own(tmp_path: Path) -> None:
 
 
 def test_the_table_holds_the_runs_that_ended(tmp_path: Path) -> None:
-    curve = {"quality": [50, 75], "lr_psnr": [37.0, 38.04], "bd_rate": -31.25}
-    for name, minutes in (("default", 3.0), ("λ halved", 1.5)):
+    curve = {"quality": [24, 50, 75, 90], "lr_psnr": [36.0, 37.0, 38.04, 39.0], "psnr": [28.0, 30.0, 32.0, 33.0]}
+    for name, minutes, bits in (("default", 3.0, 1.0), ("λ halved", 1.5, 1.0), ("32 wide", 3.0, 1.25)):
         run = settings(name, 3, tmp_path)
         run.out.mkdir()
-        record = {"step": 900, "minutes": minutes, "validation": curve}
+        bpp = [bits * value for value in (0.2, 0.4, 0.7, 1.2)]
+        record = {"step": 900, "minutes": minutes, "validation": {**curve, "bpp": bpp}}
         (run.out / "log.jsonl").write_text('{"step": 1}\n' + json.dumps(record) + "\n")
     assert result(settings("λ halved", 3, tmp_path)) is None
-    lines = table(list(VARIANTS), 3, tmp_path).splitlines()
-    assert lines[2:] == ["| default | 728,576 | 900 | 38.0 | -31.2 % |"]
+    default, narrow = table(list(VARIANTS), 3, tmp_path).splitlines()[2:]
+    assert default == "| default | 728,576 | 900 | 38.0 | +0.0 % |"
+    assert narrow.startswith("| 32 wide | ")
+    assert narrow.endswith(" | 900 | 38.0 | +25.0 % |")
