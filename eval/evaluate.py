@@ -50,7 +50,7 @@ def evaluate(
         peaks = memory_of(_middle(jobs, key) for key in codecs)
         by_name = {codecs[key].name: peak for key, peak in peaks.items()}
         summary["codecs"] = [codec | {"peak_mb": by_name.get(codec["name"])} for codec in summary["codecs"]]
-    summary["published"] = published_curves(about["dataset"])
+    summary["published"] = published_curves(about["dataset"], len(summary["pictures"]))
     summary["gallery"] = _gallery(summary, jobs, list(codecs)) if "ours" in codecs else []
     write_csv(records, out / "results.csv")
     write_compressai(summary, out)
@@ -72,8 +72,10 @@ def _gallery(summary: dict[str, Any], jobs: Sequence[Job], keys: Sequence[str]) 
     return gallery(summary, {job.picture.stem: job.picture for job in jobs}, keys, "ours", quality, jobs[0].modulo)
 
 
-def published_curves(dataset: str) -> dict[str, Any]:
-    """Published curves of a data set as the summary holds them, none for others."""
+def published_curves(dataset: str, pictures: int) -> dict[str, Any]:
+    """Published curves of a data set as the summary holds them, none for others or for a part of one."""
+    if pictures != published.PICTURES.get(dataset, pictures):
+        return {}
     try:
         curves = published.curves(dataset)
     except ValueError:

@@ -44,8 +44,10 @@ def draw(summary: dict[str, Any], published: dict[str, Any], path: Path, largest
     from matplotlib import pyplot as plt
 
     shown = [m for m in summary["metrics"] if m["key"] in ("psnr", "ms_ssim_db", "ssimulacra2")]
-    figure, axes = plt.subplots(1, len(shown), figsize=(5.4 * len(shown), 4.8), layout="constrained")
+    figure, axes = plt.subplots(1, len(shown), figsize=(5.4 * len(shown), 5.6), layout="constrained")
+    colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
     for axis, metric in zip(axes, shown, strict=True):
+        axis.set_prop_cycle(color=[*colors[::2], *colors[1::2]])
         for codec in summary["codecs"]:
             points = [p for p in summary["curves"][codec["name"]] if metric["key"] in p and p["bpp"] <= largest]
             width = 2.4 if codec["ours"] else 1.2
@@ -64,6 +66,6 @@ def draw(summary: dict[str, Any], published: dict[str, Any], path: Path, largest
         unit = f" ({metric['unit']})" if metric["unit"] else ""
         axis.set(xlabel="bits per pixel, whole file", ylabel=metric["label"] + unit)
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, fontsize=8)
     figure.savefig(path, dpi=100)
     plt.close(figure)
