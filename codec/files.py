@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from codec.errors import CodecError
@@ -15,18 +16,28 @@ def write_whole(path: Path, data: bytes, force: bool = False, by: Path | None = 
     if path.exists() and not force:
         raise CodecError(f"{path} exists: give --force to replace it")
     try:
-        handle, partial = tempfile.mkstemp(dir=by or path.parent, prefix=".codec-")  # a long name would get too long
+        put(path, data, by or path.parent, mode=0o666 & ~_umask())
     except OSError as error:
         raise CodecError(f"cannot write {path}: {error.strerror}") from None
+
+
+def put(path: Path, data: bytes, by: Path, mode: int = 0o600, sync: bool = False) -> None:
+    """Write `data` by way of a temporary file in the folder `by`, leaving nothing else; raises OSError.
+
+    `sync`: wait until it is on the disk before it gets its name.
+    """
+    handle, partial = tempfile.mkstemp(dir=by, prefix=".codec-")  # a long name would get too long
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-        os.chmod(partial, 0o666 & ~_umask())  # mkstemp's files are private
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        os.chmod(partial, mode)
         os.replace(partial, path)
-    except BaseException as error:  # Ctrl-C too: no half file, no leftover
-        Path(partial).unlink(missing_ok=True)  # an interrupt can come when it already has its name
-        if isinstance(error, OSError):
-            raise CodecError(f"cannot write {path}: {error.strerror}") from None
+    except BaseException:  # Ctrl-C too: no half file, no leftover
+        with suppress(OSError):
+            os.unlink(partial)  # an interrupt can come when it already has its name
         raise
 
 

@@ -8,7 +8,6 @@ and as `codec.encode(photo, psnr=…, scale="auto")` stores it at the JPEG's PSN
 """
 
 import argparse
-import io
 import json
 import sys
 import time
@@ -24,12 +23,13 @@ from tqdm import tqdm
 
 import codec
 from codec.models import registry
-from codec.picture import Pixels
+from eval.codecs import build
 from eval.metrics import psnr
 from eval.runner import load_picture
 
 _Result = TypeVar("_Result")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".heic"}
+JPEG = build("jpeg")
 QUALITIES = (60, 75, 85)
 """Of the JPEGs that are compared with."""
 
@@ -80,33 +80,22 @@ def _timed(work: Callable[[], _Result]) -> tuple[_Result, float]:
     return done, time.process_time() - started
 
 
-def _jpeg(pixels: Pixels, quality: int) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=quality, optimize=True, progressive=True)
-    return out.getvalue()
-
-
 def measure(path: Path, quality: int) -> Measured:
     """One photo; raises `codec.CodecError` where nothing of ours reaches the JPEG's PSNR."""
     photo = load_picture(path)
     height, width = photo.shape[:2]
-    jpeg = _jpeg(photo, quality)
-    wanted = psnr(photo, load_picture_bytes(jpeg))
+    jpeg = JPEG.encode(photo, quality)
+    wanted = psnr(photo, JPEG.decode(jpeg, (width, height)))
     half = np.array(Image.fromarray(photo).resize((width // 2, height // 2), Image.Resampling.LANCZOS))
     ours = codec.encode(photo, psnr=wanted, scale="auto")
     header = codec.inspect(ours).header
     data, encoding = _timed(lambda: codec.encode(photo))
     _, decoding = _timed(lambda: codec.decode(data, to="numpy"))
     scale = round(header.full_size[0] / header.lr_size[0])
-    preview = len(_jpeg(half, quality))
+    preview = len(JPEG.encode(half, quality))
     return Measured(
         path.name, width * height, quality, wanted, len(jpeg), preview, len(ours), scale, encoding, decoding
     )
-
-
-def load_picture_bytes(data: bytes) -> Pixels:
-    """RGB pixels of an encoded picture."""
-    return np.array(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def per_photo(rows: list[Measured], megapixels: float) -> dict[str, float]:
@@ -194,7 +183,10 @@ def _costs(rows: list[Measured], prices: Prices) -> list[str]:
 
 def _table(rows: list[Measured]) -> list[str]:
     names = [field.name for field in fields(Measured)]
-    shown: Callable[[Any], str] = lambda value: f"{value:.2f}" if isinstance(value, float) else str(value)  # noqa: E731
+
+    def shown(value: Any) -> str:
+        return f"{value:.2f}" if isinstance(value, float) else str(value)
+
     return [
         "| " + " | ".join(name.replace("_", " ") for name in names) + " |",
         "|" + "---|" * len(names),

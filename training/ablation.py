@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
-from bjontegaard import bd_rate
 
 from codec.models.configs import CONFIGS
 from codec.models.sain import SAINet
 from training.config import RECIPES, TrainConfig
 from training.train import train
+from training.validate import bd
 
 DEFAULT = "sain-x2-lite"
 G, E = {"G": "folded-64x2"}, {"E": "folded-64x4"}
@@ -99,14 +99,10 @@ def table(names: Sequence[str], minutes: float, out: Path) -> str:
             continue
         curve = last["validation"]
         faithful = curve["lr_psnr"][curve["quality"].index(75)]
-        bits = _bd_rate(default["validation"], curve)
+        before = default["validation"]
+        bits = bd((before["bpp"], before["psnr"]), (curve["bpp"], curve["psnr"]))
         lines.append(f"| {name} | {_size(config.model):,} | {last['step']} | {faithful:.1f} | {bits:+.1f} % |")
     return "\n".join(lines)
-
-
-def _bd_rate(anchor: dict[str, Any], curve: dict[str, Any]) -> float:
-    points = (anchor["bpp"], anchor["psnr"], curve["bpp"], curve["psnr"])
-    return float(bd_rate(*points, method="pchip", require_matching_points=False, min_overlap=0))
 
 
 def _size(model: str) -> int:

@@ -36,6 +36,11 @@ def _bpp(size: int, photo: Pixels) -> float:
     return float(8 * size / (height * width))
 
 
+def bd(anchor: Any, ours: Any) -> float:
+    """Percent of bits that `ours` takes more at equal PSNR, over what both cover; each is bpp and PSNR, `[2, n]`."""
+    return float(bd_rate(*anchor, *ours, method="pchip", require_matching_points=False, min_overlap=0))
+
+
 def bicubic(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """The antialiased bicubic picture of `size` (width, height)."""
     return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
@@ -76,14 +81,11 @@ class Validation:
         rescaler = Rescaler(objective.model, objective.base_tables().cpu().numpy(), device)
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
             curve = self._mean([[self._ours(rescaler, photo, q) for photo in self.photos] for q in QUALITIES])
-        bd = bd_rate(
-            *self.jpeg, *curve[:2], method="pchip", require_matching_points=False, min_overlap=0
-        )  # percent of bits at equal PSNR, over the range that both curves cover
         bpp, quality, faithful = curve.round(4).tolist()
         return {
             "quality": list(QUALITIES),
             "bpp": bpp,
             "psnr": quality,
             "lr_psnr": faithful,
-            "bd_rate": round(float(bd), 2),
+            "bd_rate": round(bd(self.jpeg, curve[:2]), 2),
         }

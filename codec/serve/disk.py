@@ -1,10 +1,10 @@
 """Files on a local disk that appear whole or not at all, from any thread."""
 
-import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from codec.files import put
 
 STALE_SECONDS = 3600
 """Age at which what a killed service left unfinished is removed: no write takes that long."""
@@ -14,17 +14,7 @@ def write_atomic(path: Path, data: bytes, partial: Path) -> None:
     """Write by way of a temporary file in the folder `partial`, on the same disk; raises OSError, leaving nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=partial)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
+    put(path, data, partial, sync=True)
 
 
 def sweep(partial: Path) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from codec.serve.errors import ApiError
+from codec.serve.work import SAVING
 
-FULL = {"avif": "image/avif", "webp": "image/webp", "jpeg": "image/jpeg"}
+FULL = {kind: f"image/{kind}" for kind in SAVING}
 """What restored pictures can be had in, the smallest first."""
 LONGEST = 4096
 """Characters of Accept that are looked at."""

@@ -12,8 +12,10 @@ from PIL import Image
 import codec
 from codec.encoding import mean_square
 from codec.errors import CodecError, PictureTooLargeError, UnsupportedFormatError
+from codec.fidelity import decibels
 from codec.picture import Picture, read_picture
 from codec.reading import open_image
+from codec.saving import saved
 from codec.serve.frames import Frame
 from codec.serve.sniff import readers
 
@@ -22,9 +24,7 @@ SAVING: dict[str, dict[str, Any]] = {
     "webp": {"quality": 90, "method": 3},
     "jpeg": {"quality": 92, "progressive": True, "optimize": True},
 }
-"""How restored pictures are saved: finer than what the network leaves to see, and fast."""
-
-
+"""How restored pictures are saved, the smallest first: finer than what the network leaves to see, and fast."""
 SEGMENT = 65_000
 """Bytes of EXIF or XMP that Pillow writes into a JPEG; the stored file keeps more."""
 
@@ -86,17 +86,15 @@ def restore(data: bytes, max_pixels: int, format: str) -> Frame:  # noqa: A002
         img = codec.decode(data, max_pixels=max_pixels)
     if format == "jpeg" and img.mode in ("LA", "RGBA"):
         img = _on_white(img)
-    out = io.BytesIO()
-    img.save(out, format, **_kept(img, format), **SAVING[format])
-    return Frame({}, out.getvalue())
-
-
-def _kept(img: Image.Image, format: str) -> dict[str, Any]:  # noqa: A002
-    """Metadata as Pillow's writers want it; of a JPEG, what fits into one segment."""
-    kept = {k: v for k, v in img.info.items() if k in ("exif", "icc_profile", "xmp")}
     if format == "jpeg":
-        kept = {k: v for k, v in kept.items() if k == "icc_profile" or len(v) <= SEGMENT}
-    return kept
+        img = _fitting(img)
+    return Frame({}, saved(img, format.upper(), **SAVING[format]))
+
+
+def _fitting(img: Image.Image) -> Image.Image:
+    """The picture without what does not fit into one segment of a JPEG."""
+    img.info = {k: v for k, v in img.info.items() if k not in ("exif", "xmp") or len(v) <= SEGMENT}
+    return img
 
 
 def _on_white(img: Image.Image) -> Image.Image:
@@ -120,13 +118,12 @@ def compare(data: bytes, max_pixels: int, stored: int) -> Frame:
         raise RefusedError("impossible", CodecError("this is not the photo that was stored"))
     if photo.alpha is not None:
         raise RefusedError("impossible", CodecError("a JPEG holds no transparency: there is nothing to compare with"))
-    img = photo.to_pil()
+    img = _fitting(photo.to_pil())
     best = mean_square(restored, photo.pixels)
 
     def jpeg(quality: int) -> tuple[bytes, float]:
-        out = io.BytesIO()
-        img.save(out, "JPEG", quality=quality, optimize=True, progressive=True, **_kept(img, "jpeg"))
-        return out.getvalue(), mean_square(np.asarray(Image.open(out)), photo.pixels)
+        data = saved(img, "JPEG", quality=quality, optimize=True, progressive=True)
+        return data, mean_square(np.asarray(Image.open(io.BytesIO(data))), photo.pixels)
 
     low, high = 1, 100
     while low < high:
@@ -139,7 +136,7 @@ def compare(data: bytes, max_pixels: int, stored: int) -> Frame:
 
 def _psnr(error: float) -> float | None:
     """Decibels of a mean squared error, None of none at all."""
-    return round(float(10 * np.log10(255**2 / error)), 2) if error else None
+    return round(decibels(error), 2) if error else None
 
 
 JOBS: dict[str, Callable[..., Frame]] = {"encode": encode, "restore": restore, "compare": compare}
