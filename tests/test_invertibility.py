@@ -34,6 +34,9 @@ SMALL = {
     "zero": SAINConfig((({"F": "dense-8", "G": "dense-8", "H": "dense-8"},) * 2,), "zero"),
     "mixture": SAINConfig((({"E": "dense-8", "F": "dense-8", "G": "dense-8", "H": "dense-8"},) * 2,), "mixture-3"),
     "modulated dense": SAINConfig((({"E": "dense-8", "G": "dense-8", "H": "dense-8"},),), "conditional:dense-8", True),
+    "three branches": SAINConfig(
+        ((dict.fromkeys("EFKLGIHJ", "dense-8"), {"K": "folded-8x2", "L": "dense-8"}),), "zero"
+    ),
     "folded": SAINConfig((({"G": "folded-16x2", "H": "folded-16x2"}, {"E": "folded-16x0"}),), "zero", True),
     "x4, blocks on both levels": SAINConfig((({"F": "dense-8"},), ({"E": "folded-8x2"},)), "conditional:folded-8x2"),
 }
@@ -91,7 +94,7 @@ def test_unknown_subnets_are_refused(bad: str) -> None:
 def test_unknown_latents_and_roles_are_refused() -> None:
     with pytest.raises(ValueError, match="latent"):
         SAINet(SAINConfig((({"E": "dense-8"},),), "sampled"))
-    with pytest.raises(ValueError, match="no subnet"):
+    with pytest.raises(ValueError, match="no coupling block"):
         SAINet(SAINConfig((({"X": "dense-8"},),), "zero"))
 
 

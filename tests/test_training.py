@@ -18,9 +18,9 @@ from training import config as configs
 from training.config import RECIPES, TrainConfig
 from training.data import Crops, find_pictures, load_pictures
 from training.export import average, load_run
-from training.losses import Published, RateDistortion, percent_of, rate_weight
+from training.losses import Published, RateDistortion, as_absolute, percent_of, rate_weight
 from training.muon import Muon, orthogonalise
-from training.train import learning_rate, train
+from training.train import learning_rate, progress, train
 
 TINY = SAINConfig((({"G": "folded-8x2"}, {"E": "folded-8x2"}),), "conditional:folded-8x2", True)
 
@@ -83,6 +83,25 @@ def test_gradients_reach_every_weight_and_the_tables(one_photo: Pixels) -> None:
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_absolute_errors_pull_as_hard_as_squared_ones() -> None:
+    error = torch.randn(2, 3, 8, 8, requires_grad=True)
+    squared = error.square().mean((1, 2, 3)) * 255**2
+    (by_square,) = torch.autograd.grad(squared.sum(), error)
+    (by_absolute,) = torch.autograd.grad(as_absolute(error).sum(), error)
+    torch.testing.assert_close((error * by_absolute).sum((1, 2, 3)), (error * by_square).sum((1, 2, 3)))
+    assert torch.allclose(by_absolute[0].abs(), by_absolute[0, 0, 0, 0].abs().expand(3, 8, 8))
+
+
+def test_absolute_errors_are_switched_on_for_their_share(one_photo: Pixels) -> None:
+    objective = RateDistortion(SAINet(TINY), 4, 0.1, 0.5)
+    torch.manual_seed(0)
+    squared = losses_of(objective, one_photo)
+    objective.absolute.fill_(True)
+    torch.manual_seed(0)
+    assert losses_of(objective, one_photo) > squared  # by what the errors' distortion adds a second time
+    assert progress(TrainConfig(steps=100, minutes=10), 30, 240.0) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize("model", ["sain-x2-paper", "irn-x2"])

@@ -25,6 +25,7 @@ from training.validate import bd
 DEFAULT = "sain-x2-lite"
 G, E = {"G": "folded-64x2"}, {"E": "folded-64x4"}
 _DENSE = {"levels": (({"G": "dense-32"}, {"E": "dense-32"}),), "latent": "conditional:dense-32"}
+_BRANCHES = {"E": "folded-32x2", "F": "folded-32x4", "K": "folded-32x2", "L": "folded-64x4"}
 _BEHIND = {"levels": ((G, E, {"F": "folded-64x4", "G": "folded-64x4", "H": "folded-64x4"}),), "latent": "zero"}
 
 
@@ -37,10 +38,12 @@ class Variant(NamedTuple):
 
 VARIANTS: dict[str, Variant] = {
     "default": Variant(),
+    "another seed": Variant(training={"seed": 1}),
     "zero latent": Variant({"latent": "zero"}),
     "zero latent, a vanilla block behind E instead": Variant(_BEHIND),
     "without the vanilla block": Variant({"levels": ((E,),)}),
     "two enhanced blocks": Variant({"levels": ((G, E, E),)}),
+    "luma and chroma in branches (T-InvBlock) instead of E": Variant({"levels": ((G, _BRANCHES),)}),
     "dense subnets": Variant(_DENSE),
     "32 wide": Variant(
         {"levels": (({"G": "folded-32x2"}, {"E": "folded-32x4"}),), "latent": "conditional:folded-32x10"}
@@ -50,6 +53,7 @@ VARIANTS: dict[str, Variant] = {
     "not told the quality": Variant({"modulated": False}),
     "λ halved": Variant(training={"rate": 0.5}),
     "λ doubled": Variant(training={"rate": 2.0}),
+    "absolute errors for half the time": Variant(training={"l1": 0.5}),
     "crops of 80, 26 of them": Variant(training={"crop": 80, "batch": 26}),
     "crops of 272, 2 of them": Variant(training={"crop": 272, "batch": 2}),
     "learning rate halved": Variant(training={"lr": 0.75e-3}),

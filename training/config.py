@@ -50,6 +50,8 @@ class TrainConfig:
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
     rate: float = 1.0
     """Factor on λ, what a bit is worth in squared error."""
+    l1: float = 0.0
+    """Share of the budget, from its start, that minimises absolute instead of squared errors."""
     guidance: float = 0.05
     """Weight of the squared luma distance between the LR picture and the bicubic one."""
     chroma_guidance: float = 0.7

@@ -106,14 +106,24 @@ def visible(difference: Tensor) -> Tensor:
     return (square * (1 + square / PEAK**2)).sum(1).mean((1, 2)) * BYTE
 
 
+def as_absolute(error: Tensor) -> Tensor:
+    """Mean absolute errors `[B]` of `[B, C, H, W]` times what makes them weigh as much as their squares, which is a
+    constant to the gradient; on the 0…255 scale squared.
+    """
+    mean = error.abs().mean((1, 2, 3))
+    return mean * (2 * error.square().mean((1, 2, 3)) / mean.clamp_min(1e-6)).detach() * BYTE
+
+
 class RateDistortion(Objective):
     """D + λ R + guidance, for quantisers of every coarseness.
 
     `guidance` and `chroma_guidance` weigh what is visible of the LR picture's distance to the bicubic one in luma and
     in chroma: the eye takes a luma pattern for texture, but sees a chroma pattern as green and magenta dots.
     `carriers`: whether some samples go through real encoders of other formats; raises `CodecError` if there are none.
-    `rate` is a factor on λ.
+    `rate` is a factor on λ. The buffer `absolute` says whether D is of absolute instead of squared errors.
     """
+
+    absolute: Tensor
 
     def __init__(
         self,
@@ -128,6 +138,7 @@ class RateDistortion(Objective):
         self.rate = rate
         self.guidance, self.chroma_guidance, self.carriers = guidance, chroma_guidance, carriers and bool(installed())
         self.register_buffer("standard", torch.from_numpy(STANDARD).float(), persistent=False)
+        self.register_buffer("absolute", torch.tensor(False), persistent=False)  # a tensor: switched without compiling
 
     def _resaved(self, picture: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Some samples as an ordinary encoder saves them once more, and what the decoder is told of them."""
@@ -162,12 +173,13 @@ class RateDistortion(Objective):
         x, reference = self.crop_hr(x), self.crop(reference)
 
         distortion = (restored - x).square().mean((1, 2, 3)) * BYTE
+        fitted = torch.where(self.absolute, as_absolute(restored - x), distortion)
         bpp = decoded.bits / x[0, 0].numel()
         luma, chroma = luma_chroma_difference(lr, reference)
         near = self.guidance * visible(luma) + self.chroma_guidance * visible(chroma)
         outside = (F.relu(-lr) + F.relu(lr - 1)).square().mean((1, 2, 3)) * BYTE
         priced = self.rate * rate_weight(percent, self.model.config.scale) * bpp
-        loss = distortion + priced + near + outside
+        loss = fitted + priced + near + outside
         # low qualities have tenfold losses: divide, or they drown the rest
         total = (loss / (20 * (percent / 100) ** 0.6 + 20)).mean()
         return Losses(total, distortion.mean(), bpp.mean(), mean_square(luma), mean_square(chroma))

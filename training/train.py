@@ -26,7 +26,7 @@ from tqdm import tqdm
 
 from training.config import RECIPES, TrainConfig
 from training.data import Crops, load_pictures
-from training.losses import Losses, percent_of
+from training.losses import Losses, RateDistortion, percent_of
 from training.run import Run
 from training.validate import Validation
 
@@ -34,10 +34,15 @@ LOG_EVERY = 200  # steps
 SAVE_EVERY = 10.0  # minutes
 
 
+def progress(config: TrainConfig, step: int, seconds: float) -> float:
+    """How much is spent, 0…1, of the budget that runs out first."""
+    return min(1.0, max(step / config.steps, seconds / 60 / config.minutes))
+
+
 def learning_rate(config: TrainConfig, step: int, seconds: float) -> float:
-    """Linear warm-up, then half a cosine over the budget that runs out first."""
-    progress = min(1.0, max(step / config.steps, seconds / 60 / config.minutes))
-    cosine = config.lr_end + (1 - config.lr_end) * 0.5 * (1 + math.cos(math.pi * progress))
+    """Linear warm-up, then half a cosine over the budget."""
+    spent = progress(config, step, seconds)
+    cosine = config.lr_end + (1 - config.lr_end) * 0.5 * (1 + math.cos(math.pi * spent))
     return config.lr * min(1.0, (step + 1) / config.warmup) * cosine
 
 
@@ -82,6 +87,8 @@ def train(config: TrainConfig) -> None:
         while run.step < config.steps and run.seconds < budget:
             started = seconds_of(config)
             rate = learning_rate(config, run.step, run.seconds)
+            if isinstance(run.objective, RateDistortion):
+                run.objective.absolute.fill_(progress(config, run.step, run.seconds) < config.l1)
             x = next(batches)
             reference = F.interpolate(x, scale_factor=1 / scale, mode="bicubic", antialias=True)
             percent = percent_of(torch.empty(config.batch).uniform_(*config.quality)).to(run.device)

@@ -4,7 +4,7 @@ Source: SAIN (arXiv 2303.02353), section 3.2; the vanilla block is IRN's (arXiv 
 arithmetic outside the subnets is float32, whatever precision they run in, or the inverse would not be one.
 """
 
-from typing import cast
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,36 +17,43 @@ Pair = tuple[Tensor, Tensor]
 class VanillaBlock(nn.Module):
     """IRN's block:  y1 = x1 + F(x2);  y2 = x2 * exp(s(y1)) + G(y1)  with  s = 2 sigmoid(H) - 1.
 
-    `specs` names the subnets by role; a role left out is the zero function.
+    `specs` names the subnets by role; a role left out is the zero function (`codec.models.blocks` makes blocks).
     """
 
-    roles: tuple[str, ...] = ("F", "G", "H")
+    subnets: ClassVar[dict[str, tuple[str, str]]] = {"F": ("h", "l"), "G": ("l", "h"), "H": ("l", "h")}
+    """Role -> the part of the state from which it computes, and the one for which."""
 
     def __init__(self, low: int, high: int, specs: dict[str, str], modulated: bool) -> None:
         super().__init__()
-        if unknown := set(specs) - set(self.roles):
-            raise ValueError(f"{type(self).__name__} has no subnet {sorted(unknown)}, only {list(self.roles)}")
-        for role in self.roles:
-            inputs, outputs = (low, high) if role in "GH" else (high, low)
-            self.add_module(role, make_subnet(specs.get(role, "none"), inputs, outputs, modulated))
+        channels = self.parts(low, high)
+        for role, (source, target) in self.subnets.items():
+            subnet = make_subnet(specs.get(role, "none"), channels[source], channels[target], modulated)
+            self.add_module(role, subnet)
         self.specs = dict(specs)
+
+    def parts(self, low: int, high: int) -> dict[str, int]:
+        """Channels of each part of the state."""
+        return {"l": low, "h": high}
 
     def _call(self, role: str, x: Tensor, embedding: Tensor | None) -> Tensor:
         y = getattr(self, role)(x, embedding)
         return cast(Tensor, y.float() if isinstance(y, Tensor) else y)
 
-    def _log_scale(self, y1: Tensor, embedding: Tensor | None) -> Tensor:
-        # 2 sigmoid(h) - 1 = tanh(h / 2): between -1 and 1, so exp() can neither vanish nor explode
-        return torch.tanh(self._call("H", y1, embedding) / 2)
+    def _shift(self, y1: Tensor, embedding: Tensor | None) -> Tensor:
+        return self._call("G", y1, embedding)
+
+    def _log_scale(self, y1: Tensor, embedding: Tensor | None) -> Tensor | None:
+        """Between -1 and 1, so that exp() can neither vanish nor explode; None where the block only shifts."""
+        # 2 sigmoid(h) - 1 = tanh(h / 2)
+        return torch.tanh(self._call("H", y1, embedding) / 2) if "H" in self.specs else None
 
     def _couple(self, y1: Tensor, x2: Tensor, embedding: Tensor | None) -> Tensor:
-        if "H" in self.specs:
-            x2 = x2 * self._log_scale(y1, embedding).exp()
-        return x2 + self._call("G", y1, embedding)
+        scale = self._log_scale(y1, embedding)
+        return (x2 if scale is None else x2 * scale.exp()) + self._shift(y1, embedding)
 
     def _uncouple(self, y1: Tensor, y2: Tensor, embedding: Tensor | None) -> Tensor:
-        x2 = y2 - self._call("G", y1, embedding)
-        return x2 * (-self._log_scale(y1, embedding)).exp() if "H" in self.specs else x2
+        scale, x2 = self._log_scale(y1, embedding), y2 - self._shift(y1, embedding)
+        return x2 if scale is None else x2 * (-scale).exp()
 
     def forward(self, x1: Tensor, x2: Tensor, embedding: Tensor | None = None) -> Pair:
         """`[B, low, H, W]`, `[B, high, H, W]` -> the same shapes."""
@@ -70,7 +77,7 @@ class EnhancedBlock(VanillaBlock):
     The LR picture is read in the middle, before F models what the codec takes from it.
     """
 
-    roles = ("E", "F", "G", "H")
+    subnets: ClassVar[dict[str, tuple[str, str]]] = {"E": ("h", "l"), **VanillaBlock.subnets}
 
     def enhancement(self, x2: Tensor, embedding: Tensor | None = None) -> Tensor:
         """E(x2): what the LR picture tells of the high band."""
@@ -92,8 +99,3 @@ class EnhancedBlock(VanillaBlock):
     def inverse(self, y1: Tensor, y2: Tensor, embedding: Tensor | None = None) -> Pair:
         lr, x2 = self.uncompress(y1, y2, embedding)
         return lr - self.enhancement(x2, embedding), x2
-
-
-def make_block(low: int, high: int, specs: dict[str, str], modulated: bool) -> VanillaBlock:
-    """An enhanced block if `specs` names an E subnet, a vanilla one otherwise."""
-    return (EnhancedBlock if "E" in specs else VanillaBlock)(low, high, specs, modulated)

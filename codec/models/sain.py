@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from codec.models import haar
-from codec.models.coupling import EnhancedBlock, VanillaBlock, make_block
+from codec.models.blocks import make_block
+from codec.models.coupling import EnhancedBlock, VanillaBlock
 from codec.models.latent import make_latent
 from codec.models.modulation import ConditionEmbedding
 
@@ -23,7 +24,7 @@ class SAINConfig:
     """Everything that makes a `SAINet`; plain JSON through `to_json` and `from_json`."""
 
     levels: tuple[tuple[dict[str, str], ...], ...]
-    """For each Haar level the blocks that follow it, each a map from role (E, F, G, H) to subnet spec."""
+    """For each Haar level the blocks that follow it, each a map from role (E, F, G, H …) to subnet spec."""
     latent: str
     """`"zero"`, `"mixture-5"`, `"conditional:folded-64x8"`."""
     modulated: bool = False
