@@ -12,6 +12,7 @@ from codec.carriers.base import Form, Options, Subsampling
 from codec.encoding import Detached, Job, rescaler_of
 from codec.errors import CodecError
 from codec.header import Header
+from codec.networks import Backend
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
 from codec.scaling import Scale
@@ -43,6 +44,7 @@ def encode(
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
+    backend: Backend | None = None,
 ) -> bytes:
     """Store a picture as a small ordinary picture that any viewer shows and `decode` restores to full size.
 
@@ -67,7 +69,9 @@ def encode(
     * `model`: a name of `codec.models.registry.available()`, with or without hash, instead of a scale.
     * `max_pixels`: refuse larger pictures; Pillow's own limit unless given.
     * `progress`: show it on standard error if that is a terminal.
-    * `device`: a torch device; CUDA where there is one, else the CPU.
+    * `device`: `"cpu"` or `"cuda"`; CUDA where there is one.
+    * `backend`: what runs the network, `"torch"` or `"onnx"`; what is installed, torch before the other. Pictures of
+      the two differ by a level at most. Effort needs torch.
 
     EXIF, ICC profile, XMP and transparency are kept in the file; orientation stays a tag. A target takes up to six
     network passes, most often one (bytes) or four (dB). Raises `CodecError`, for a target out of reach too.
@@ -76,7 +80,16 @@ def encode(
     wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form=header)
-    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, device=device, effort=effort)
+    job = Job(
+        format,
+        options,
+        strip,
+        max_pixels=max_pixels,
+        progress=progress,
+        device=device,
+        backend=backend,
+        effort=effort,
+    )
     return scaling.encode(image, job, wish, models).data
 
 
@@ -96,6 +109,7 @@ def encode_detached(
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
+    backend: Backend | None = None,
 ) -> Detached:
     """As `encode`, with the header beside the file instead of in it: for a database column, say.
 
@@ -106,7 +120,15 @@ def encode_detached(
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form="none")
     job = Job(
-        format, options, strip, max_pixels=max_pixels, progress=progress, device=device, detached=True, effort=effort
+        format,
+        options,
+        strip,
+        max_pixels=max_pixels,
+        progress=progress,
+        device=device,
+        backend=backend,
+        detached=True,
+        effort=effort,
     )
     return scaling.encode(image, job, wish, models)
 
@@ -117,6 +139,7 @@ class _How(TypedDict, total=False):
     max_pixels: int | None
     progress: bool
     device: str | None
+    backend: Backend | None
 
 
 @overload
@@ -134,6 +157,7 @@ def decode(
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
+    backend: Backend | None = None,
 ) -> Any:
     """The full-size picture of what `encode` wrote (bytes, a path or a binary file).
 
@@ -143,7 +167,7 @@ def decode(
     * `on_stale`: what to do with a file whose pixels were resized or encoded again since: raise, or `"restore"` what
       still can be (the full size, or what a crop has left of it).
     * `max_pixels`: refuse a larger full picture; Pillow's limit unless given.
-    * `progress`, `device`: as for `encode`.
+    * `progress`, `device`, `backend`: as for `encode`.
 
     Raises `NotRescaledError` for an ordinary picture, `StaleHeaderError`, `UnknownModelError`,
     `PictureTooLargeError`, and `CodecError` for anything else that is wrong.
@@ -153,7 +177,7 @@ def decode(
     opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
     full, grey = opened.header.full_size, opened.header.grey
     alpha, small = opened.alpha(), opened.file.picture()
-    lr, rescaler = opened.lr(small.pixels), rescaler_of(opened.header.model, device)
+    lr, rescaler = opened.lr(small.pixels), rescaler_of(opened.header.model, device, backend)
     pixels = opened.fitted(rescaler.upscale(lr, opened.condition, full, progress=progress, grey=grey))
     metadata = metadatas.refreshed(small.metadata, pixels, opened.shown_size)
     return Picture(pixels, alpha, metadata).to(to)

@@ -1,13 +1,13 @@
-"""Command line: `codec encode | decode | inspect | batch | serve | demo`.
+"""Command line: `codec encode | decode | inspect | batch | serve | export | demo`.
 
 Errors are one line on standard error. Exit code 1: the input or output was at fault; 2: the command line was.
 """
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -15,9 +15,10 @@ from codec import carriers
 from codec._version import __version__
 from codec.api import decode, encode, encode_detached, inspect
 from codec.batch.command import add_command as add_batch
-from codec.command_options import encode_options, options_of
+from codec.command_options import encode_options, limits, options_of
 from codec.errors import CodecError, UnsupportedFormatError
-from codec.files import write_whole
+from codec.files import check_free, write_whole
+from codec.models import registry
 from codec.opening import OnStale
 from codec.saving import FORMATS, check_suffix, saved
 from codec.serve.command import add_command as add_serve
@@ -28,18 +29,8 @@ def _read(name: str) -> bytes:
 
 
 def _check_free(name: str, force: bool) -> None:
-    """Before any work: would writing fail?"""
-    if name == "-":
-        return
-    path, folder = Path(name), Path(name).absolute().parent
-    if path.exists() and not force:
-        raise CodecError(f"{name} exists: give --force to replace it")
-    if path.is_dir():
-        raise CodecError(f"cannot write {name}: it is a folder")
-    if not folder.is_dir():
-        raise CodecError(f"cannot write {name}: there is no folder {path.parent}")
-    if not os.access(folder, os.W_OK):
-        raise CodecError(f"cannot write {name}: no permission to write to {path.parent}")
+    if name != "-":
+        check_free(Path(name), force)
 
 
 def _write(name: str, data: bytes, force: bool) -> None:
@@ -112,6 +103,7 @@ def _decode(args: argparse.Namespace) -> None:
         max_pixels=args.max_pixels,
         progress=True,
         device=args.device,
+        backend=args.backend,
     )
     data = saved(img, FORMATS[suffix])
     _write(args.output, data, args.force)
@@ -131,6 +123,15 @@ def _inspect(args: argparse.Namespace) -> None:
     print(f"model {header.model}, {state}")
 
 
+def _export(args: argparse.Namespace) -> None:
+    if not find_spec("torch"):
+        raise CodecError("export needs torch: pip install 'sain-codec[export]'")
+    from codec.networks import graphs
+
+    for path in graphs.write(args.model, args.output, args.half, args.force):
+        _report({"output": str(path), "bytes": path.stat().st_size}, args.json, str(path))
+
+
 def _demo(args: argparse.Namespace) -> None:
     from codec import demo
 
@@ -147,12 +148,10 @@ def build_parser() -> argparse.ArgumentParser:
 
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print results as one line of JSON")
-    working = argparse.ArgumentParser(add_help=False, parents=[common])
+    working = argparse.ArgumentParser(add_help=False, parents=[common, limits()])
     working.add_argument("input", help="file to read; - for standard input")
     working.add_argument("output", help="file to write; - for standard output")
     working.add_argument("--force", action="store_true", help="replace an existing output")
-    working.add_argument("--max-pixels", type=int, help="largest full size (default: Pillow's limit)")
-    working.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
 
     command = commands.add_parser(
         "encode", parents=[working, encode_options()], help="a photo to a small ordinary picture"
@@ -161,7 +160,7 @@ def build_parser() -> argparse.ArgumentParser:
     command.add_argument("--header-json", metavar="FILE", help="write the header there instead of into the picture")
     command.set_defaults(run=_encode)
 
-    add_batch(commands, [encode_options()])
+    add_batch(commands, [encode_options(), limits()])
 
     reading = argparse.ArgumentParser(add_help=False)
     reading.add_argument("--header-json", metavar="FILE", help="the header, where the picture does not hold it")
@@ -174,6 +173,13 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("inspect", parents=[common, reading], help="what an encoded file says of itself")
     command.add_argument("input", help="file to read; - for standard input")
     command.set_defaults(run=_inspect)
+
+    command = commands.add_parser("export", parents=[common], help="a model as two ONNX graphs")
+    command.add_argument("model", nargs="?", default=registry.DEFAULT, help=f"(default: {registry.DEFAULT})")
+    command.add_argument("-o", "--output", type=Path, default=Path(), help="folder to write to (default: this one)")
+    command.add_argument("--half", action="store_true", help="weights in half precision, as the package has them")
+    command.add_argument("--force", action="store_true", help="replace existing files")
+    command.set_defaults(run=_export)
 
     command = commands.add_parser("demo", parents=[common], help="encode and decode a photo beside plain JPEG")
     command.add_argument("image", nargs="?", type=Path, help="photo (default: a sample that comes with the package)")

@@ -6,7 +6,11 @@ from typing import Any, get_args
 from codec.carriers.base import Form, Subsampling
 from codec.metadata import Strip
 from codec.models import registry
+from codec.networks import Backend
 from codec.scaling import Scale
+
+LIMITS = ("max_pixels", "device", "backend")
+"""What `limits` adds."""
 
 
 def _scale(text: str) -> int | str:
@@ -36,7 +40,16 @@ def encode_options() -> argparse.ArgumentParser:
     return options
 
 
+def limits() -> argparse.ArgumentParser:
+    """What bounds and runs encoding and decoding, and leaves the results as they are."""
+    options = argparse.ArgumentParser(add_help=False)
+    options.add_argument("--max-pixels", type=int, help="largest full size (default: Pillow's limit)")
+    options.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    options.add_argument("--backend", choices=get_args(Backend), help="what runs networks (default: torch, if there)")
+    return options
+
+
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `codec.encode`, without format and header."""
     names = ("quality", "max_bytes", "bpp", "psnr", "effort", "subsampling", "strip", "scale", "model")
-    return {name: getattr(args, name) for name in (*names, "max_pixels", "device")}
+    return {name: getattr(args, name) for name in (*names, *LIMITS)}

@@ -12,10 +12,10 @@ from torch import Tensor
 from codec.jpeg.blocks import from_blocks, idct
 from codec.jpeg.coefficients import NATURAL, ZIGZAG, Coefficients, Levels
 from codec.jpeg.color import double, to_byte, ycbcr_to_rgb
+from codec.networks.on_torch import TorchNetwork
 
 if TYPE_CHECKING:
     from codec.picture import Pixels
-    from codec.rescaler import Rescaler
 
 PROBED = 0.1
 """Share of coefficients that are moved at once to measure curvature."""
@@ -56,11 +56,11 @@ def windows(size: tuple[int, int]) -> Iterator[Window]:
 class Distortion:
     """D of a window as a function of its levels: sum over HR pixels of the mean squared RGB error, 0…255 scale."""
 
-    def __init__(self, rescaler: "Rescaler", photo: "Pixels", coefficients: Coefficients, condition: float) -> None:
-        self.rescaler, self.photo, self.coefficients = rescaler, photo, coefficients
-        self.condition = torch.tensor([condition], device=rescaler.device)
-        self.steps = [torch.from_numpy(s[NATURAL]).to(rescaler.device) for s in coefficients.steps]
-        self.autocast = _bfloat16_is_fast(rescaler.device)
+    def __init__(self, network: TorchNetwork, photo: "Pixels", coefficients: Coefficients, condition: float) -> None:
+        self.net, self.device, self.photo, self.coefficients = network.net, network.device, photo, coefficients
+        self.condition = torch.tensor([condition], device=self.device)
+        self.steps = [torch.from_numpy(s[NATURAL]).to(self.device) for s in coefficients.steps]
+        self.autocast = _bfloat16_is_fast(self.device)
 
     def part(self, plane: int, window: tuple[slice, slice]) -> tuple[slice, slice]:
         """The blocks of a plane in a window given in LR pixels."""
@@ -83,7 +83,7 @@ class Distortion:
 
     def _inputs(self, levels: tuple[Levels, ...], window: Window) -> list[Tensor]:
         outer = [array[self.part(i, window.outer)] for i, array in enumerate(levels)]
-        return [torch.from_numpy(o[..., NATURAL].astype(np.float32)).to(self.rescaler.device) for o in outer]
+        return [torch.from_numpy(o[..., NATURAL].astype(np.float32)).to(self.device) for o in outer]
 
     def _inner(self, plane: int, window: Window) -> tuple[slice, slice]:
         """The core's blocks within the outer ones."""
@@ -92,12 +92,12 @@ class Distortion:
         return y, x
 
     def _distortion(self, levels: list[Tensor], window: Window) -> Tensor:
-        s, (width, height) = self.rescaler.scale, self.coefficients.size
+        s, (width, height) = self.net.config.scale, self.coefficients.size
         top, left = (o.start for o in window.outer)
         shape = min(window.outer[0].stop, height) - top, min(window.outer[1].stop, width) - left
         lr = self._picture(levels, shape)
-        with torch.autocast(self.rescaler.device.type, torch.bfloat16, enabled=self.autocast):
-            restored = self.rescaler.net.upscale(lr, self.condition).float()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            restored = self.net.upscale(lr, self.condition).float()
         full = self.photo.shape[:2]
         rows, columns = (slice(m.start * s, min(m.stop * s, n)) for m, n in zip(window.measured, full, strict=True))
         wanted = torch.from_numpy(np.ascontiguousarray(self.photo[rows, columns])).to(lr.device).float()

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from PIL import Image
@@ -16,6 +16,7 @@ from codec.header import Header
 from codec.jpeg.tables import scale_tables
 from codec.models import registry
 from codec.models.description import describe, lr_size
+from codec.networks import Backend, choose
 from codec.picture import Picture, Pixels, read_picture
 from codec.plain import Plain
 from codec.tradeoff import rate_weight
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from codec.rescaler import Rescaler
 
 
-def rescaler_of(model: str, device: str | None) -> "Rescaler | Plain":
-    """As `codec.rescaler.load`; torch takes seconds to import: not before the input has passed all checks."""
+def rescaler_of(model: str, device: str | None, backend: Backend | None) -> "Rescaler | Plain":
+    """As `codec.rescaler.load`, also of no network."""
     if model == registry.PLAIN:
         return Plain()
     from codec import rescaler
 
-    return rescaler.load(model, device)
+    return rescaler.load(model, device, backend)
 
 
 class Detached(NamedTuple):
@@ -52,6 +53,7 @@ class Job:
     max_pixels: int | None = None
     progress: bool = False
     device: str | None = None
+    backend: Backend | None = None
     detached: bool = False
     """Whether the header stays beside the file."""
     effort: int = 0
@@ -71,8 +73,8 @@ class Encoder:
         self.job = job
         self.carrier, self.model = carriers.get(job.format), registry.resolve(job.model)
         self.carrier.check(job.options)
-        if job.effort and self.carrier.name != "jpeg":
-            raise CodecError(f"effort refines a JPEG's coefficients: there is none with format={self.carrier.name!r}")
+        if job.effort:
+            self._check_effort()
         picture = image if isinstance(image, Picture) else read_picture(image, job.max_pixels)
         self.size, alpha = picture.size, picture.alpha
         self.pixels: Pixels = picture.pixels
@@ -94,10 +96,15 @@ class Encoder:
         self.passes = 0
         """Network passes so far, down or up."""
 
+    def _check_effort(self) -> None:
+        if self.carrier.name != "jpeg":
+            raise CodecError(f"effort refines a JPEG's coefficients: there is none with format={self.carrier.name!r}")
+        choose("torch")  # the only backend with gradients
+
     @property
     def rescaler(self) -> "Rescaler | Plain":
         """The network, loaded when first asked for."""
-        return rescaler_of(self.model, self.job.device)
+        return rescaler_of(self.model, self.job.device, self.job.backend)
 
     def at(self, quality: float) -> Detached:
         """The file at a quality of the carrier's encoder, refined if the job says so.
@@ -133,18 +140,21 @@ class Encoder:
 
         Better is what has the smaller sum of squared error and weighted bits, by real files and real decoding.
         """
+        job = self.job
+        if self.model == registry.PLAIN:
+            return self.written(lr, quality)
+        from codec import rescaler
         from codec.jpeg.coefficients import Coefficients
+        from codec.networks.on_torch import TorchNetwork
         from codec.refinement import ROUNDS, refine
 
-        rescaler, job = self.rescaler, self.job
-        if isinstance(rescaler, Plain):
-            return self.written(lr, quality)
+        network = cast(TorchNetwork, rescaler.load(self.model, job.device, "torch").network)
         options = replace(self.options, quality=quality)
         condition = self.carrier.condition(options)
         weight = rate_weight(condition, describe(self.model).scale)
         sampled = 2 if self.carrier.subsampling(options) == "4:2:0" else 1
         start = Coefficients.of(lr, scale_tables(options.tables, quality), sampled)
-        better = refine(rescaler, self.pixels, start, condition, weight, ROUNDS[job.effort], job.progress)
+        better = refine(network, self.pixels, start, condition, weight, ROUNDS[job.effort], job.progress)
 
         def cost(file: Detached) -> float:
             error = mean_square(self.restored(file), self.pixels) * self.size[0] * self.size[1]

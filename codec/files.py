@@ -8,6 +8,19 @@ from pathlib import Path
 from codec.errors import CodecError
 
 
+def check_free(path: Path, force: bool = False) -> None:
+    """Before any work: would writing fail? Raises `CodecError`."""
+    folder = path.absolute().parent
+    if path.exists() and not force:
+        raise CodecError(f"{path} exists: give --force to replace it")
+    if path.is_dir():
+        raise CodecError(f"cannot write {path}: it is a folder")
+    if not folder.is_dir():
+        raise CodecError(f"cannot write {path}: there is no folder {path.parent}")
+    if not os.access(folder, os.W_OK):
+        raise CodecError(f"cannot write {path}: no permission to write to {path.parent}")
+
+
 def write_whole(path: Path, data: bytes, force: bool = False, by: Path | None = None) -> None:
     """Write `data` to `path` by way of a temporary file beside it, or in the folder `by` of the same file system.
 

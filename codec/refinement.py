@@ -21,10 +21,10 @@ from tqdm import tqdm
 from codec.distortion import Array, Distortion, Window, windows
 from codec.jpeg.coefficients import Coefficients, Levels
 from codec.jpeg.huffman import Costs
+from codec.networks.on_torch import TorchNetwork
 
 if TYPE_CHECKING:
     from codec.picture import Pixels
-    from codec.rescaler import Rescaler
 
 ROUNDS = (0, 1, 2, 4, 8, 12, 18, 27, 40, 64)
 """Gradients per effort 0…9."""
@@ -94,7 +94,7 @@ class _Descent:
 
 
 def refine(
-    rescaler: "Rescaler",
+    network: TorchNetwork,
     photo: "Pixels",
     start: Coefficients,
     condition: float,
@@ -107,7 +107,7 @@ def refine(
     `weight` is λ: squared error (0…255 scale, mean of the channels) that a bit may cost, in one pixel. `rounds`:
     gradients per window; each takes some three times as long as restoring the picture does.
     """
-    distortion = Distortion(rescaler, photo, start, condition)
+    distortion = Distortion(network, photo, start, condition)
     levels = tuple(array.copy() for array in start.levels)
     all_windows = list(windows(start.size))
     curvature: list[Array] | None = None

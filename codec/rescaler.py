@@ -1,26 +1,24 @@
-"""HR pixels to LR pixels and back with a model: padding, tiles, device.
+"""HR pixels to LR pixels and back with a model: padding, tiles. Knows no torch.
 
 Pictures of any size are cut into tiles that overlap by the network's receptive field, so that memory is bounded and
 the result does not depend on the cut (up to float32 rounding, at most one level).
 """
 
-import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from importlib import import_module
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from PIL import Image
-from torch import Tensor
 from tqdm import tqdm
 
-from codec.errors import CodecError
 from codec.jpeg.tables import Table
 from codec.models import registry
+from codec.models.config import SAINConfig
 from codec.models.description import lr_size
-from codec.models.sain import SAINet
 from codec.models.weights import read_weights
+from codec.networks import Backend, Network, choose
 from codec.picture import Pixels
 
 MARGIN = 4
@@ -31,15 +29,12 @@ TILE = 512
 
 
 class Rescaler:
-    """A network with its tables on a device. Stateless once built: threads may share it."""
+    """A network that takes pictures of any size. Stateless once built: threads may share it."""
 
-    def __init__(self, net: SAINet, tables: Table, device: torch.device) -> None:
-        # channels last: a quarter faster on a CPU for these widths, and no slower elsewhere
-        self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.tables = tables
-        self.device = device
-        self.scale = net.config.scale
-        self.overlap = net.reach + net.reach % 2
+    def __init__(self, network: Network, config: SAINConfig, tables: Table) -> None:
+        self.network, self.config, self.tables = network, config, tables
+        self.scale = config.scale
+        self.overlap = config.reach + config.reach % 2
 
     def lr_size(self, full: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the LR picture of a `full` sized one."""
@@ -51,8 +46,8 @@ class Rescaler:
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
         for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
-            x = self._tensor(_mirrored(pixels, _scaled(outer, s), s * m))
-            small = _bytes(self.net.downscale(x, self._condition(condition)))[cut]
+            x = _rgb(_mirrored(pixels, _scaled(outer, s), s * m))
+            small = self.network.downscale(x, condition)[cut]
             lr[inner] = small if lr.ndim == 3 else _grey(small)
         return lr[m:-m, m:-m]
 
@@ -72,28 +67,13 @@ class Rescaler:
         s, grey = self.scale, grey or lr.ndim == 2
         out = np.empty((lr.shape[0] * s, lr.shape[1] * s) + (() if grey else (3,)), np.uint8)
         for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
-            y = self.net.upscale(self._tensor(lr[outer]), self._condition(condition))
-            restored = _bytes(y)[_scaled(cut, s)]
+            restored = self.network.upscale(_rgb(lr[outer]), condition)[_scaled(cut, s)]
             out[_scaled(inner, s)] = _grey(restored) if grey else restored
         return out[: full[1], : full[0]]
 
-    def _condition(self, condition: float) -> Tensor:
-        return torch.tensor([condition], dtype=torch.float32, device=self.device)
 
-    def _tensor(self, pixels: Pixels) -> Tensor:
-        rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
-        x = torch.from_numpy(np.ascontiguousarray(rgb)).to(self.device)
-        return x.permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last) / 255
-
-
-def _bytes(x: Tensor) -> Pixels:
-    array: Pixels = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    return array
-
-
-# OpenMP's threads do not survive a fork, and a child that waits for them waits for ever
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
+def _rgb(pixels: Pixels) -> Pixels:
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
 
 
 def _grey(rgb: Pixels) -> Pixels:
@@ -151,18 +131,15 @@ def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
 
 
 @lru_cache(maxsize=8)
-def _load(name: str, device: str) -> Rescaler:
+def _load(name: str, backend: Backend, device: str | None) -> Rescaler:
     weights = read_weights(registry.path_of(name))
-    try:
-        return Rescaler(weights.network(), weights.tables, torch.device(device))
-    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        reason = (str(error).splitlines() or ["unknown"])[0]
-        raise CodecError(f"device {device!r} cannot be used: {reason}") from None
+    runs = import_module(f"codec.networks.on_{backend}")  # each takes a while to import
+    return Rescaler(runs.load(weights, device), weights.config, weights.tables)
 
 
-def load(model: str, device: str | None = None) -> Rescaler:
-    """The rescaler of a model by name, kept for the next call; on CUDA where there is one, unless told otherwise.
+def load(model: str, device: str | None = None, backend: Backend | None = None) -> Rescaler:
+    """The rescaler of a model by name, kept for the next call; see `codec.networks` for the backends.
 
-    Raises `UnknownModelError`, and `CodecError` for a device that cannot be used.
+    Raises `UnknownModelError`, and `CodecError` for a device or backend that cannot be used.
     """
-    return _load(registry.resolve(model), device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    return _load(registry.resolve(model), choose(backend), device)

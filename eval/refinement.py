@@ -7,6 +7,7 @@ percent, mean over pictures and qualities.
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from codec.jpeg.coefficients import Coefficients
 from codec.jpeg.huffman import Costs
 from codec.jpeg.tables import condition, scale_tables
 from codec.models import registry
+from codec.networks.on_torch import TorchNetwork
 from codec.picture import Pixels
 from codec.tradeoff import rate_weight
 from eval.__main__ import find
@@ -47,12 +49,13 @@ def _cost(start: Coefficients, now: Coefficients, distortion: Distortion, weight
 
 def lowered(photo: Pixels, quality: int, rounds: int) -> float:
     """D + λR after refinement over that before, of a photo small enough for one window."""
-    ours = rescaler.load(registry.DEFAULT)
+    ours = rescaler.load(registry.DEFAULT, backend="torch")
+    network = cast(TorchNetwork, ours.network)
     tables = scale_tables(ours.tables, quality)
     told = condition(tables[0])
     start = Coefficients.of(ours.downscale(photo, told), tables, 2)
-    weight, distortion = rate_weight(told, ours.scale), Distortion(ours, photo, start, told)
-    better = refinement.refine(ours, photo, start, told, weight, rounds)
+    weight, distortion = rate_weight(told, ours.scale), Distortion(network, photo, start, told)
+    better = refinement.refine(network, photo, start, told, weight, rounds)
     return _cost(start, better, distortion, weight) / _cost(start, start, distortion, weight)
 
 

@@ -36,6 +36,10 @@ def psnr(a: Any, b: Any) -> float:
     return float(10 * np.log10(255**2 / max(error, 1e-10)))
 
 
+def levels_apart(a: Pixels, b: Pixels) -> int:
+    return int(np.abs(a.astype(int) - b).max())
+
+
 def jpeg_bytes(pixels: Pixels, **options: Any) -> bytes:
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, "JPEG", **options)

@@ -12,16 +12,12 @@ import codec
 from codec import rescaler
 from codec.models import registry
 from codec.picture import Pixels
-from tests.conftest import PICTURES
+from tests.conftest import PICTURES, levels_apart
 
 
 @pytest.fixture(scope="module")
 def encoded() -> bytes:
     return codec.encode(PICTURES / "kodim08-crop.png", 60)
-
-
-def levels_apart(a: Pixels, b: Pixels) -> int:
-    return int(np.abs(a.astype(int) - b).max())
 
 
 def test_runs(encoded: bytes) -> None:

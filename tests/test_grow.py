@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from codec.models.sain import SAINConfig, SAINet
+from codec.models.config import SAINConfig
+from codec.models.sain import SAINet
 from training.grow import grow
 
 

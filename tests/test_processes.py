@@ -95,11 +95,11 @@ def test_no_leak_over_500_pictures() -> None:
 TELLING = """
 import sys
 from codec import cli, rescaler
-tensor = rescaler.Rescaler._tensor
-def telling(self, pixels):
+rgb = rescaler._rgb
+def telling(pixels):
     print("tile", flush=True)
-    return tensor(self, pixels)
-rescaler.Rescaler._tensor = telling
+    return rgb(pixels)
+rescaler._rgb = telling
 sys.exit(cli.main(sys.argv[1:]))
 """
 

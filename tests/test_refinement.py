@@ -83,11 +83,11 @@ def test_says_what_it_cannot_do(one_photo: Pixels) -> None:
 
 
 def test_gradient_is_that_of_finite_differences(one_photo: Pixels) -> None:
-    ours = rescaler.load("sain-x2-lite")
+    ours = rescaler.load("sain-x2-lite", backend="torch")
     tables = scale_tables(ours.tables, 20)
     told = condition(tables[0])
     start = Coefficients.of(ours.downscale(one_photo, told), tables, 2)
-    error, (window,) = Distortion(ours, one_photo, start, told), windows(start.size)
+    error, (window,) = Distortion(ours.network, one_photo, start, told), windows(start.size)
     error.autocast = False
     _, gradient = error.gradient(start.levels, window)
     # a step along the gradient of all low luma frequencies at once; one level is a large step, hence a quarter
@@ -113,15 +113,15 @@ def test_windows_cover_every_block_once() -> None:
 def test_windows_gain_what_the_whole_does(kodak: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with Image.open(kodak[4]) as img:
         photo = np.array(img.convert("RGB"))[:384, :512]
-    ours = rescaler.load("sain-x2-lite")
+    ours = rescaler.load("sain-x2-lite", backend="torch")
     tables = scale_tables(ours.tables, 50)
     told = condition(tables[0])
     start = Coefficients.of(ours.downscale(photo, told), tables, 2)
     whole = next(windows(start.size))
 
     def gained() -> float:
-        better = refine(ours, photo, start, told, rate_weight(told, 2), 2)
-        d = Distortion(ours, photo, start, told)
+        better = refine(ours.network, photo, start, told, rate_weight(told, 2), 2)
+        d = Distortion(ours.network, photo, start, told)
         return d.value(start.levels, whole) / d.value(better.levels, whole)
 
     at_once = gained()

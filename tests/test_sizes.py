@@ -14,7 +14,7 @@ from codec import rescaler
 from codec.models import registry
 from codec.picture import Pixels
 from codec.rescaler import Rescaler
-from tests.conftest import PICTURES, pixels_of
+from tests.conftest import PICTURES, levels_apart, pixels_of
 from tests.corpora import installed
 from tests.memory import FULL_TILES, grown
 
@@ -30,10 +30,6 @@ def resc() -> Rescaler:
 def picture(width: int, height: int) -> Pixels:
     """Detail everywhere, in any size."""
     return np.resize(PHOTO, (height, width, 3))
-
-
-def levels_apart(a: Pixels, b: Pixels) -> int:
-    return int(np.abs(a.astype(int) - b).max())
 
 
 @pytest.mark.parametrize("name", installed())
@@ -75,7 +71,8 @@ def test_grey_is_colour_without_colour(resc: Rescaler) -> None:
 @pytest.mark.parametrize("name", registry.available())
 def test_overlap_is_what_the_network_reaches(name: str) -> None:
     # one pixel changed in the middle: nothing beyond `overlap` feels it, and the upscaling network uses most of that
-    resc, condition = rescaler.load(name, "cpu"), torch.tensor([3.0])
+    resc, condition = rescaler.load(name, "cpu", "torch"), torch.tensor([3.0])
+    net = resc.network.net
     s, middle = resc.scale, 2 * resc.overlap
 
     def felt(network: Callable[[Tensor, Tensor], Tensor], grain: int, out: int) -> int:
@@ -87,8 +84,8 @@ def test_overlap_is_what_the_network_reaches(name: str) -> None:
         columns = difference.reshape(2 * middle, out).amax(1).nonzero()[:, 0] - middle
         return int(columns.abs().max())
 
-    assert 0 < felt(resc.net.downscale, s, 1) <= resc.net.reach
-    assert 3 * resc.net.reach // 4 < felt(resc.net.upscale, 1, s) <= resc.net.reach
+    assert 0 < felt(net.downscale, s, 1) <= resc.config.reach
+    assert 3 * resc.config.reach // 4 < felt(net.upscale, 1, s) <= resc.config.reach
 
 
 def test_a_smaller_overlap_shows(resc: Rescaler) -> None:
@@ -96,7 +93,7 @@ def test_a_smaller_overlap_shows(resc: Rescaler) -> None:
     photo = picture(150, 140)
     lr = resc.downscale(photo, 3.0)
     restored = resc.upscale(lr, 3.0, (150, 140))
-    careless = Rescaler(resc.net, resc.tables, resc.device)
+    careless = Rescaler(resc.network, resc.config, resc.tables)
     careless.overlap = 2
     assert levels_apart(careless.downscale(photo, 3.0, tile=34), lr) > 1
     assert levels_apart(careless.upscale(lr, 3.0, (150, 140), tile=34), restored) > 1

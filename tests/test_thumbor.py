@@ -71,7 +71,7 @@ def python() -> str:
     program = Path(VENV) / "bin" / "python"
     if not program.exists():
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
-        wanted = ["-c", str(ROOT / "constraints.txt"), f"{ROOT}[thumbor]"]
+        wanted = ["-c", str(ROOT / "constraints.txt"), f"{ROOT}[torch,thumbor]"]
         subprocess.run([program, "-m", "pip", "install", "--quiet", *wanted], check=True)
     return str(program)
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from codec.jpeg.tables import STANDARD, scale_percent, scale_tables
+from codec.models.config import SAINConfig
 from codec.models.configs import CONFIGS
-from codec.models.sain import SAINConfig, SAINet
+from codec.models.sain import SAINet
 from codec.models.weights import read_weights, write_weights
 from codec.picture import Pixels
 from tests.conftest import PICTURES, to_tensor

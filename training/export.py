@@ -36,7 +36,8 @@ def load_run(run: Path) -> Weights:
     settings["data"] = [Path(folder).name for folder in config["data"]]
     training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}
     tables = objective.base_tables().numpy()
-    return Weights(state["model"], objective.model.config, tables, objective.model.state_dict(), training)
+    tensors = {name: value.numpy() for name, value in objective.model.state_dict().items()}
+    return Weights(state["model"], objective.model.config, tables, tensors, training)
 
 
 def average(runs: Sequence[Weights]) -> Weights:
@@ -44,7 +45,7 @@ def average(runs: Sequence[Weights]) -> Weights:
     first = runs[0]
     if any(r.config != first.config or r.name != first.name for r in runs):
         raise ValueError("runs of different networks cannot be averaged")
-    tensors = {k: torch.stack([r.tensors[k] for r in runs]).mean(0) for k in first.tensors}
+    tensors = {k: np.mean([r.tensors[k] for r in runs], 0) for k in first.tensors}
     tables = np.rint(np.mean([r.tables for r in runs], 0)).astype(np.int64)
     return Weights(first.name, first.config, tables, tensors, {**first.training, "averaged": len(runs)})
 

@@ -28,7 +28,7 @@ def make_objective(config: TrainConfig) -> Objective:
         objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance, config.carriers, config.rate)
     if config.init is not None:
         weights = read_weights(config.init)
-        grow(model, weights.tensors)
+        grow(model, {name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})
         with torch.no_grad():
             objective.tables.copy_(torch.from_numpy(weights.tables).float().log())
     return objective

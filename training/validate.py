@@ -14,6 +14,7 @@ from PIL import Image
 from codec import carriers
 from codec.carriers import UNBOUND, Options
 from codec.header import Header
+from codec.networks.on_torch import TorchNetwork
 from codec.picture import Picture, Pixels
 from codec.rescaler import Rescaler
 from training.data import find_pictures
@@ -78,8 +79,9 @@ class Validation:
 
     def __call__(self, objective: Objective) -> dict[str, Any]:
         device = objective.tables.device
-        rescaler = Rescaler(objective.model, objective.base_tables().cpu().numpy(), device)
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+        network = TorchNetwork(objective.model, device)
+        rescaler = Rescaler(network, objective.model.config, objective.base_tables().cpu().numpy())
+        with torch.autocast(device.type, torch.bfloat16):
             curve = self._mean([[self._ours(rescaler, photo, q) for photo in self.photos] for q in QUALITIES])
         bpp, quality, faithful = curve.round(4).tolist()
         return {

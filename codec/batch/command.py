@@ -28,8 +28,6 @@ def add_command(commands: Any, parents: list[ArgumentParser]) -> None:
         "--workers", type=int, metavar="N", help="processes of one thread (default: one a core; 0: this process)"
     )
     command.add_argument("--timeout", type=float, default=TIMEOUT, metavar="S", help="a file may take (default: 3600)")
-    command.add_argument("--max-pixels", type=int, help="largest full size (default: Pillow's limit)")
-    command.add_argument("--device", help="torch device (default: cuda where there is one, else cpu)")
     command.add_argument("--json", action="store_true", help="print the summary as one line of JSON")
     command.set_defaults(run=run)
 

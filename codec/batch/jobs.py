@@ -11,7 +11,7 @@ import numpy as np
 from codec import carriers, header, scaling
 from codec.batch.records import Job
 from codec.carriers.base import Options
-from codec.command_options import options_of
+from codec.command_options import LIMITS, options_of
 from codec.encoding import Encoder
 from codec.encoding import Job as EncodeJob
 from codec.errors import CodecError
@@ -21,8 +21,6 @@ from codec.wish import Wish, whole
 
 REVISION = 1
 """Raise it when the same options and weights lead to better files, worth encoding archives again for."""
-WHEREWITH = ("max_pixels", "device")
-"""Options that leave the files as they are."""
 
 
 def job_of(args: Namespace) -> Job:
@@ -48,18 +46,18 @@ def _encoding(args: Namespace) -> Job:
     for model in models:
         told = Options(subsampling=options["subsampling"], form=args.header)
         Encoder(np.zeros((8, 8, 3), np.uint8), EncodeJob(name, told, options["strip"], model, effort=effort))
-    decisive = {k: v for k, v in options.items() if k not in WHEREWITH} | vars(wish)
+    decisive = {k: v for k, v in options.items() if k not in LIMITS} | vars(wish)
     said = {**decisive, "strip": sorted(options["strip"]), "models": models, "header": args.header, "format": name}
     options |= {"format": name, "header": args.header}
     return Job("encode", *_places(args), suffix, options, _digest({**said, "version": header.VERSION}))
 
 
 def _restoring(args: Namespace) -> Job:
-    given = [k for k, v in options_of(args).items() if k not in WHEREWITH and v not in (None, 0, [])]
+    given = [k for k, v in options_of(args).items() if k not in LIMITS and v not in (None, 0, [])]
     if given or args.header != "xmp":
         option = (given or ["header"])[0].replace("_", "-")
         raise CodecError(f"--{option} says how to encode: it does not go with --decode or --verify")
-    options = {name: getattr(args, name) for name in WHEREWITH} | {"on_stale": args.on_stale}
+    options = {name: getattr(args, name) for name in LIMITS} | {"on_stale": args.on_stale}
     if args.verify:
         return Job("verify", *_places(args), "", options)
     given_suffix = check_suffix(f"x.{args.format or 'png'}")

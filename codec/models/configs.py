@@ -1,6 +1,6 @@
 """The networks by name. A weight file carries its own configuration; these are what training starts from."""
 
-from codec.models.sain import SAINConfig
+from codec.models.config import SAINConfig
 
 _DENSE = dict.fromkeys("FGH", "dense-32")
 _ENHANCED = {"E": "dense-32", **_DENSE}

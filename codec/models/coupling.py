@@ -9,7 +9,7 @@ from typing import ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from codec.models.subnets import make_subnet, receptive_field
+from codec.models.subnets import make_subnet
 
 Pair = tuple[Tensor, Tensor]
 
@@ -64,11 +64,6 @@ class VanillaBlock(nn.Module):
         """Undoes `forward`."""
         x2 = self._uncouple(y1, y2, embedding)
         return y1 - self._call("F", x2, embedding), x2
-
-    @property
-    def reach(self) -> int:
-        """Receptive field to each side in pixels of the block's grid, for either direction."""
-        return sum(receptive_field(spec) for spec in self.specs.values())
 
 
 class EnhancedBlock(VanillaBlock):

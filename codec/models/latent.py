@@ -7,13 +7,11 @@ latent back, and `mode` is the latent that a decoder assumes. All are `[B, C, H,
 import torch
 from torch import Tensor, nn
 
-from codec.models.subnets import make_subnet, receptive_field
+from codec.models.subnets import make_subnet
 
 
 class ZeroLatent(nn.Module):
     """z is the high band itself and is taken for zero (IRN with z = 0; T-InvBlocks, arXiv 2412.13508)."""
-
-    reach = 0
 
     def encode(self, low: Tensor, high: Tensor, embedding: Tensor | None) -> Tensor:
         return high
@@ -62,13 +60,8 @@ class ConditionalLatent(nn.Module):
 
     def __init__(self, low: int, high: int, spec: str, modulated: bool) -> None:
         super().__init__()
-        self.low, self.spec = low, spec
+        self.low = low
         self.predict = make_subnet(spec, low, low + high, modulated)
-
-    @property
-    def reach(self) -> int:
-        """Receptive field to each side in LR pixels."""
-        return receptive_field(self.spec)
 
     def _prediction(self, low: Tensor, embedding: Tensor | None) -> Tensor:
         prediction: Tensor = self.predict(low, embedding).float()

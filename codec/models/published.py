@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from codec.errors import CodecError
-from codec.models.sain import SAINConfig, SAINet
+from codec.models.config import SAINConfig
+from codec.models.sain import SAINet
 
 _BLOCK = re.compile(r"(down_operations|comp_operations|operations)\.(\d+)\.([EFGH])\.(conv[1-5]\.(?:weight|bias))")
 _HAAR = re.compile(r"(haar_operations|operations)\.(\d+)\.haar_weights")

@@ -6,43 +6,17 @@
 The paper's network, IRN and our light one are configurations of one class; `codec.models.configs` names them.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
 from codec.models import haar
 from codec.models.blocks import make_block
+from codec.models.config import SAINConfig
 from codec.models.coupling import EnhancedBlock, VanillaBlock
 from codec.models.latent import make_latent
 from codec.models.modulation import ConditionEmbedding
-
-
-@dataclass(frozen=True)
-class SAINConfig:
-    """Everything that makes a `SAINet`; plain JSON through `to_json` and `from_json`."""
-
-    levels: tuple[tuple[dict[str, str], ...], ...]
-    """For each Haar level the blocks that follow it, each a map from role (E, F, G, H …) to subnet spec."""
-    latent: str
-    """`"zero"`, `"mixture-5"`, `"conditional:folded-64x8"`."""
-    modulated: bool = False
-    """Whether the subnets are told the quantisation step."""
-
-    @property
-    def scale(self) -> int:
-        """HR pixels per LR pixel along one side: 2 for each Haar level."""
-        return 1 << len(self.levels)
-
-    def to_json(self) -> dict[str, Any]:
-        """Lists, strings and booleans only."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "SAINConfig":
-        """The inverse of `to_json`."""
-        return cls(tuple(tuple(level) for level in data["levels"]), data["latent"], data["modulated"])
 
 
 class Rescaled(NamedTuple):
@@ -142,13 +116,3 @@ class SAINet(nn.Module):
     def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
         """The restored picture of a decoded LR picture `[B, 3, h, w]` -> `[B, 3, h * s, w * s]`. Deterministic."""
         return self.inverse(lr, self.latent.mode(lr, self.high), condition)
-
-    @property
-    def reach(self) -> int:
-        """Receptive field to each side, in LR pixels: tiles that overlap by this much join without a seam."""
-        coarse = sum(
-            -(-block.reach // (1 << (len(self.levels) - 1 - i)))
-            for i, level in enumerate(self.levels)
-            for block in self._blocks(level)
-        )
-        return coarse + self.latent.reach

@@ -49,6 +49,15 @@ class DenseSubnet(nn.Module):
         return y
 
 
+def _even(x: Tensor) -> Tensor:
+    """`x` with its last row and column repeated where there is an odd number of them."""
+    height, width = x.shape[-2:]
+    if torch.compiler.is_exporting():  # a graph serves all sizes, so it cannot ask which one this is
+        x = torch.cat([x, x[..., -1:]], -1)[..., : width + width % 2]
+        return torch.cat([x, x[..., -1:, :]], -2)[..., : height + height % 2, :]
+    return F.pad(x, (0, width % 2, 0, height % 2), mode="replicate") if height % 2 or width % 2 else x
+
+
 class FoldedSubnet(nn.Module):
     """Residual convolutions at half resolution, where 2x2 pixels are folded into channels.
 
@@ -75,8 +84,7 @@ class FoldedSubnet(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         height, width = x.shape[-2:]
-        if height % 2 or width % 2:
-            x = F.pad(x, (0, width % 2, 0, height % 2), mode="replicate")
+        x = _even(x)
         h = F.leaky_relu(self._modulate(0, self.head(F.pixel_unshuffle(x, 2)), embedding), 0.1)
         for i, pair in enumerate(self.pairs, 1):
             first, second = cast(nn.ModuleList, pair)
@@ -100,13 +108,3 @@ def make_subnet(spec: str, inputs: int, outputs: int, modulated: bool) -> nn.Mod
     if match := re.fullmatch(r"folded-(\d+)x(\d+)", spec):
         return FoldedSubnet(inputs, outputs, int(match[1]), int(match[2]), modulated)
     raise ValueError(f"unknown subnet {spec!r}: choose dense-GROWTH, folded-WIDTHxDEPTH or none")
-
-
-def receptive_field(spec: str) -> int:
-    """How many pixels away, to each side, an input pixel can still change an output pixel."""
-    if spec == "none":
-        return 0
-    if spec.startswith("dense-"):
-        return 5
-    depth = int(spec.rpartition("x")[2])
-    return 2 * (depth + 2) + 1  # one more: a pixel may sit on either side of its 2x2 fold

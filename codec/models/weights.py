@@ -2,23 +2,24 @@
 
 `sain-x2-lite-1608e3c0.safetensors` holds the network's tensors and, as metadata, what it takes to use them without
 any other file: name, configuration, quantisation tables and how they were trained. The eight hex digits are the
-start of the SHA-256 of the file, so a weight file can never change without changing its name.
+start of the SHA-256 of the file, so a weight file can never change without changing its name. Knows no torch.
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load, save
-from torch import Tensor
+from safetensors.numpy import load, save
 
 from codec.errors import CodecError
 from codec.jpeg.tables import Table
-from codec.models.sain import SAINConfig, SAINet
+from codec.models.config import SAINConfig
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,10 @@ class Weights:
     config: SAINConfig
     tables: Table
     """Base quantisation tables `[2, 8, 8]` (luma, chroma), trained with the network."""
-    tensors: dict[str, Tensor]
+    tensors: Mapping[str, npt.NDArray[np.floating[Any]]]
+    """By their names in the network's state."""
     training: dict[str, Any]
     """Where the weights come from: steps, data, settings."""
-
-    def network(self) -> SAINet:
-        """The network, ready for inference."""
-        net = SAINet(self.config)
-        net.load_state_dict(self.tensors)
-        return net.eval().requires_grad_(False)
 
 
 def _digest(data: bytes) -> str:
@@ -58,7 +54,7 @@ def write_weights(weights: Weights, folder: Path) -> Path:
     }
     # one entry only: safetensors writes several in random order, and the hash would change with it
     metadata = {"sain-codec": json.dumps(description, sort_keys=True)}
-    data = save({k: v.detach().half().contiguous().cpu() for k, v in weights.tensors.items()}, metadata)
+    data = save({k: np.ascontiguousarray(v, np.float16) for k, v in weights.tensors.items()}, metadata)
     path = folder / f"{weights.name}-{_digest(data)}.safetensors"
     path.write_bytes(data)
     return path
@@ -68,7 +64,7 @@ def read_weights(path: Path) -> Weights:
     """Read and check a weight file; raises `CodecError` if it is damaged, or not one of ours."""
     try:
         data = path.read_bytes()
-        with safe_open(path, "pt") as file:
+        with safe_open(path, "np") as file:
             description = json.loads((file.metadata() or {})["sain-codec"])
         name, training = description["name"], description["training"]
         config = SAINConfig.from_json(description["config"])

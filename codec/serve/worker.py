@@ -14,13 +14,10 @@ def main() -> None:
     os.dup2(2, 1)  # what a library prints must not end up in an answer
     with suppress(OSError):  # if memory runs out, a worker goes before the service does: it is replaced
         Path("/proc/self/oom_score_adj").write_text("500")
-    import torch
-
     from codec import rescaler
     from codec.models import registry
     from codec.serve.work import do
 
-    torch.set_num_threads(1)
     rescaler.load(registry.DEFAULT, "cpu")
     send(answers, Frame({"ready": True}))
     with suppress(BrokenPipeError):

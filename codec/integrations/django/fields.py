@@ -21,8 +21,8 @@ class SainFieldFile(ImageFieldFile):
     def full(self, *, on_stale: OnStale = "raise") -> Image.Image:
         """The full picture; one that is not ours, or not yet stored, as it is. Raises as `codec.decode`."""
         self._require_file()
-        device = self.storage.options.get("device") if isinstance(self.storage, SainStorage) else None
-        return restored(self._bytes(), on_stale, _limits(self.storage)[1], device)
+        options = self.storage.options if isinstance(self.storage, SainStorage) else {}
+        return restored(self._bytes(), on_stale, _limits(self.storage)[1], options)
 
     def open_full(self, format: str = "PNG", *, on_stale: OnStale = "raise", **options: Any) -> Any:  # noqa: A002
         """As `full`, as a Django `File` in a format of Pillow's; `options` are those of its writer."""

@@ -1,5 +1,6 @@
 """Bytes of an upload or a stored file, looked at: is it ours, how large is it in full, what does it restore to."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from PIL import Image
@@ -61,9 +62,13 @@ def full_size(data: bytes, max_pixels: int | None = None) -> Size | None:
             return None
 
 
-def restored(data: bytes, on_stale: OnStale, max_pixels: int | None, device: str | None) -> Image.Image:
-    """The full picture of a file of ours, any other picture as it is; raises as `codec.decode`."""
+def restored(data: bytes, on_stale: OnStale, max_pixels: int | None, options: Mapping[str, Any]) -> Image.Image:
+    """The full picture of a file of ours, any other picture as it is; raises as `codec.decode`.
+
+    `options` are those of `codec.encode`: the same device and backend restore.
+    """
     try:
-        return decode(data, on_stale=on_stale, max_pixels=max_pixels, device=device)
+        device, backend = options.get("device"), options.get("backend")
+        return decode(data, on_stale=on_stale, max_pixels=max_pixels, device=device, backend=backend)
     except NotRescaledError:
         return read_picture(data, max_pixels).to_pil()

@@ -108,7 +108,7 @@ class SainStorage(Storage):
         """The full picture of a stored file; an ordinary picture as it is. Raises as `codec.decode`."""
         with self.open(name) as file:
             data = source_bytes(file, self.max_source_bytes)
-        return restored(data, on_stale, self.max_pixels, self.options.get("device"))
+        return restored(data, on_stale, self.max_pixels, self.options)
 
     def open_full(self, name: str, format: str = "PNG", *, on_stale: OnStale = "raise", **options: Any) -> Any:  # noqa: A002
         """As `full`, as a Django `File` in a format of Pillow's; `options` are those of its writer."""

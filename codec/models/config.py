@@ -1,0 +1,51 @@
+"""What makes a network: blocks, latent, modulation, as they are written in weight files. Knows no torch."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SAINConfig:
+    """Everything that makes a `SAINet`; plain JSON through `to_json` and `from_json`."""
+
+    levels: tuple[tuple[dict[str, str], ...], ...]
+    """For each Haar level the blocks that follow it, each a map from role (E, F, G, H …) to subnet spec."""
+    latent: str
+    """`"zero"`, `"mixture-5"`, `"conditional:folded-64x8"`."""
+    modulated: bool = False
+    """Whether the subnets are told the quantisation step."""
+
+    @property
+    def scale(self) -> int:
+        """HR pixels per LR pixel along one side: 2 for each Haar level."""
+        return 1 << len(self.levels)
+
+    @property
+    def reach(self) -> int:
+        """Receptive field to each side, in LR pixels: tiles that overlap by this much join without a seam."""
+        coarse = sum(
+            -(-sum(receptive_field(spec) for spec in block.values()) // (1 << (len(self.levels) - 1 - i)))
+            for i, level in enumerate(self.levels)
+            for block in level
+        )
+        kind, _, spec = self.latent.partition(":")
+        return coarse + (receptive_field(spec) if kind == "conditional" else 0)
+
+    def to_json(self) -> dict[str, Any]:
+        """Lists, strings and booleans only."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "SAINConfig":
+        """The inverse of `to_json`."""
+        return cls(tuple(tuple(level) for level in data["levels"]), data["latent"], data["modulated"])
+
+
+def receptive_field(spec: str) -> int:
+    """How many pixels away, to each side, an input pixel of a subnet can still change an output pixel."""
+    if spec == "none":
+        return 0
+    if spec.startswith("dense-"):
+        return 5
+    depth = int(spec.rpartition("x")[2])
+    return 2 * (depth + 2) + 1  # one more: a pixel may sit on either side of its 2x2 fold

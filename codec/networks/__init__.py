@@ -1,0 +1,39 @@
+"""Networks at work: what runs them, one contract for all.
+
+A backend takes pictures, not tensors, so that what calls it need not know which one it is. `choose` picks by what is
+installed: torch, which also trains and refines; ONNX Runtime, a twentieth of its size, which only codes.
+"""
+
+from importlib.util import find_spec
+from typing import Literal, Protocol, get_args
+
+from codec.errors import CodecError
+from codec.picture import Pixels
+
+Backend = Literal["torch", "onnx"]
+_PACKAGES = {"torch": "torch", "onnx": "onnxruntime"}
+
+
+class Network(Protocol):
+    """A network with its weights on a device. Stateless once built: threads may share it."""
+
+    def downscale(self, pixels: Pixels, condition: float) -> Pixels:
+        """uint8 `[s h, s w, 3]` -> its LR picture, uint8 `[h, w, 3]`, for quantisation steps of 2**condition."""
+        ...
+
+    def upscale(self, lr: Pixels, condition: float) -> Pixels:
+        """A decoded LR picture, uint8 `[h, w, 3]` -> the restored one, uint8 `[s h, s w, 3]`."""
+        ...
+
+
+def choose(backend: Backend | None) -> Backend:
+    """The backend itself, or of those installed the first; raises `CodecError` if it is not installed."""
+    if backend is not None and backend not in get_args(Backend):
+        raise CodecError(f"backend must be one of {', '.join(get_args(Backend))}, not {backend!r}")
+    for name in get_args(Backend) if backend is None else (backend,):
+        if find_spec(_PACKAGES[name]):
+            found: Backend = name
+            return found
+    if backend:
+        raise CodecError(f"backend={backend!r} needs {_PACKAGES[backend]}: pip install 'sain-codec[{backend}]'")
+    raise CodecError("nothing is installed that runs networks: pip install 'sain-codec[torch]' or 'sain-codec[onnx]'")

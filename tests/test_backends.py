@@ -1,0 +1,162 @@
+"""The same picture whatever runs the network; and without torch installed."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import codec
+from codec import networks, rescaler
+from codec.cli import main
+from codec.errors import CodecError
+from codec.models import registry
+from codec.models.weights import read_weights
+from codec.networks import graph_files
+from codec.picture import Pixels
+from tests.conftest import PICTURES, levels_apart
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+
+@pytest.mark.parametrize("model", registry.available())
+@pytest.mark.parametrize("size", [(97, 64), (90, 61), (1, 1), (2, 7)])
+def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int], one_photo: Pixels) -> None:
+    by_torch, by_onnx = (rescaler.load(model, "cpu", backend) for backend in ("torch", "onnx"))
+    photo = one_photo[: size[1], : size[0]]
+    lr = by_torch.downscale(photo, 3.3)
+    assert levels_apart(by_onnx.downscale(photo, 3.3), lr) <= 1
+    restored = by_torch.upscale(lr, 3.3, size)
+    assert levels_apart(by_onnx.upscale(lr, 3.3, size), restored) <= 1
+    again = by_onnx.upscale(lr, 1.5, size)
+    assert size == (1, 1) or not np.array_equal(again, restored), "the graph does not hear of the quality"
+
+
+def test_tiles_of_a_graph_leave_no_seam(one_photo: Pixels) -> None:
+    resc = rescaler.load(registry.DEFAULT, "cpu", "onnx")
+    photo = np.tile(one_photo, (2, 2, 1))[:251, :333]
+    whole = resc.downscale(photo, 3.0, tile=10_000)
+    assert levels_apart(resc.downscale(photo, 3.0, tile=50), whole) <= 1
+    full = (photo.shape[1], photo.shape[0])
+    restored = resc.upscale(whole, 3.0, full, tile=10_000)
+    assert levels_apart(resc.upscale(whole, 3.0, full, tile=50), restored) <= 1
+
+
+def test_every_released_network_has_its_graphs_and_no_other() -> None:
+    configs = [read_weights(registry.path_of(name)).config for name in registry.available()]
+    wanted = {graph_files.path_of(config, way) for config in configs for way in graph_files.WAYS}
+    assert set(graph_files.FOLDER.glob("*")) == wanted
+
+
+def test_one_backend_reads_what_the_other_wrote(one_photo: Pixels) -> None:
+    data = codec.encode(one_photo, 60, backend="onnx")
+    by_torch = codec.decode(data, to="numpy", backend="torch")
+    assert levels_apart(codec.decode(data, to="numpy", backend="onnx"), by_torch) <= 1
+
+
+def test_a_choice_that_cannot_be_is_refused(one_photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(CodecError, match="one of torch, onnx"):
+        codec.encode(one_photo, backend="tensorflow")  # type: ignore[arg-type]
+    with pytest.raises(CodecError, match="device 'cuda:7' cannot be used"):
+        codec.encode(one_photo, backend="onnx", device="cuda:7")
+    monkeypatch.setattr(networks, "find_spec", lambda name: None if name == "torch" else find_spec(name))
+    assert networks.choose(None) == "onnx"
+    with pytest.raises(CodecError, match=r"needs torch: pip install 'sain-codec\[torch\]'"):
+        codec.encode(one_photo, backend="torch")
+    with pytest.raises(CodecError, match="needs torch"):
+        codec.encode(one_photo, effort=1)
+    monkeypatch.setattr(networks, "find_spec", lambda _: None)
+    with pytest.raises(CodecError, match="nothing is installed that runs networks"):
+        codec.encode(one_photo)
+
+
+def test_a_network_without_graph_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(graph_files, "FOLDER", tmp_path)
+    rescaler._load.cache_clear()
+    with pytest.raises(CodecError, match="no ONNX graph of sain-x2-lite"):
+        rescaler.load(registry.DEFAULT, "cpu", "onnx").downscale(np.zeros((8, 8, 3), np.uint8), 3.0)
+    rescaler._load.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def without_torch(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a Python that has all that this one has, but torch."""
+    folder = tmp_path_factory.mktemp("packages")
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if not path.name.startswith(("torch", "functorch", "_sain", "__editable__")) and path.suffix != ".pth":
+            (folder / path.name).symlink_to(path)
+    (folder / "codec").symlink_to(Path(codec.__file__).parent)
+    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+
+
+def run(env: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-S", *args], capture_output=True, text=True, env=env, timeout=120)
+
+
+def test_all_but_effort_works_without_torch(without_torch: dict[str, str], tmp_path: Path) -> None:
+    photo, out = str(PICTURES / "kodim08-crop.png"), tmp_path / "out.png"
+    assert "No module named 'torch'" in run(without_torch, "-c", "import torch").stderr
+    for options in ([], ["--bpp", "0.5"], ["--psnr", "26"], ["--scale", "auto"], ["-f", "webp"], ["--header", "none"]):
+        encoded = str(tmp_path / f"{len(list(tmp_path.iterdir()))}.jpg")
+        done = run(without_torch, "-m", "codec", "encode", photo, encoded, *options)
+        assert done.returncode == 0, done.stderr
+        done = run(without_torch, "-m", "codec", "decode", encoded, str(out), "--force")
+        assert done.returncode == 0, done.stderr
+        with Image.open(photo) as before, Image.open(out) as after:
+            assert before.size == after.size
+            expected = codec.decode(encoded, to="numpy", backend="torch")
+            assert levels_apart(np.array(after), expected) <= 1
+    refused = run(without_torch, "-m", "codec", "encode", photo, str(tmp_path / "x.jpg"), "--effort", "1")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+    assert "pip install 'sain-codec[torch]'" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("onnxscript")
+    folder = tmp_path_factory.mktemp("graphs")
+    assert main(["export", "-o", str(folder), "--half"]) == 0
+    return folder
+
+
+def test_exported_graphs_run_by_themselves(exported: Path, one_photo: Pixels) -> None:
+    import onnx
+
+    name = registry.resolve(registry.DEFAULT)
+    assert {p.name for p in exported.iterdir()} == {f"{name}.downscale.onnx", f"{name}.upscale.onnx"}
+    resc, condition = rescaler.load(name, "cpu", "torch"), np.array([2.7], np.float32)
+    photo = one_photo[:86, :98]
+    for way, pixels in (("downscale", photo), ("upscale", photo[:43, :49])):
+        path = exported / f"{name}.{way}.onnx"
+        session = onnxruntime.InferenceSession(path.read_bytes())
+        (result,) = session.run(None, {"pixels": pixels, "condition": condition})
+        assert levels_apart(result, getattr(resc.network, way)(pixels, 2.7)) <= 1
+        model = onnx.load(path)
+        onnx.checker.check_model(model)
+        assert f'"model": "{name}"' in model.metadata_props[0].value
+        assert path.stat().st_size < 1.2 * registry.path_of(name).stat().st_size
+
+
+def test_shipped_graphs_are_what_is_exported(exported: Path) -> None:
+    import onnx
+
+    name = registry.resolve(registry.DEFAULT)
+    for way in graph_files.WAYS:
+        shipped = onnx.load(
+            graph_files.path_of(read_weights(registry.path_of(name)).config, way), load_external_data=False
+        )
+        fresh = onnx.load(exported / f"{name}.{way}.onnx")
+        kinds = [node.op_type for node in fresh.graph.node if not node.input[0].endswith(".half")]
+        assert [node.op_type for node in shipped.graph.node] == kinds
+
+
+def test_export_replaces_nothing_unless_told(exported: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "-o", str(exported)]) == 1
+    assert "exists: give --force" in capsys.readouterr().err
+    assert main(["export", "no-such-model", "-o", str(exported)]) == 1
+    assert "no model 'no-such-model'" in capsys.readouterr().err
