@@ -12,7 +12,7 @@ from codec.carriers.base import Form, Options, Subsampling
 from codec.encoding import Detached, Job, rescaler_of
 from codec.errors import CodecError
 from codec.header import Header
-from codec.networks import Backend
+from codec.networks import Backend, Engine, Precision
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
 from codec.scaling import Scale
@@ -45,6 +45,7 @@ def encode(
     progress: bool = False,
     device: str | None = None,
     backend: Backend | None = None,
+    precision: Precision | None = None,
 ) -> bytes:
     """Store a picture as a small ordinary picture that any viewer shows and `decode` restores to full size.
 
@@ -72,6 +73,8 @@ def encode(
     * `device`: `"cpu"` or `"cuda"`; CUDA where there is one.
     * `backend`: what runs the network, `"torch"` or `"onnx"`; what is installed, torch before the other. Pictures of
       the two differ by a level at most. Effort needs torch.
+    * `precision`: of the network, `"float32"` unless given, or `"bfloat16"` (torch only): four times as fast where the
+      processor has it in hardware, for some 0.03 dB; single values differ by up to 10 levels.
 
     EXIF, ICC profile, XMP and transparency are kept in the file; orientation stays a tag. A target takes up to six
     network passes, most often one (bytes) or four (dB). Raises `CodecError`, for a target out of reach too.
@@ -86,8 +89,7 @@ def encode(
         strip,
         max_pixels=max_pixels,
         progress=progress,
-        device=device,
-        backend=backend,
+        engine=Engine(device, backend, precision),
         effort=effort,
     )
     return scaling.encode(image, job, wish, models).data
@@ -110,6 +112,7 @@ def encode_detached(
     progress: bool = False,
     device: str | None = None,
     backend: Backend | None = None,
+    precision: Precision | None = None,
 ) -> Detached:
     """As `encode`, with the header beside the file instead of in it: for a database column, say.
 
@@ -125,8 +128,7 @@ def encode_detached(
         strip,
         max_pixels=max_pixels,
         progress=progress,
-        device=device,
-        backend=backend,
+        engine=Engine(device, backend, precision),
         detached=True,
         effort=effort,
     )
@@ -140,6 +142,7 @@ class _How(TypedDict, total=False):
     progress: bool
     device: str | None
     backend: Backend | None
+    precision: Precision | None
 
 
 @overload
@@ -158,6 +161,7 @@ def decode(
     progress: bool = False,
     device: str | None = None,
     backend: Backend | None = None,
+    precision: Precision | None = None,
 ) -> Any:
     """The full-size picture of what `encode` wrote (bytes, a path or a binary file).
 
@@ -167,7 +171,7 @@ def decode(
     * `on_stale`: what to do with a file whose pixels were resized or encoded again since: raise, or `"restore"` what
       still can be (the full size, or what a crop has left of it).
     * `max_pixels`: refuse a larger full picture; Pillow's limit unless given.
-    * `progress`, `device`, `backend`: as for `encode`.
+    * `progress`, `device`, `backend`, `precision`: as for `encode`.
 
     Raises `NotRescaledError` for an ordinary picture, `StaleHeaderError`, `UnknownModelError`,
     `PictureTooLargeError`, and `CodecError` for anything else that is wrong.
@@ -177,7 +181,7 @@ def decode(
     opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
     full, grey = opened.header.full_size, opened.header.grey
     alpha, small = opened.alpha(), opened.file.picture()
-    lr, rescaler = opened.lr(small.pixels), rescaler_of(opened.header.model, device, backend)
+    lr, rescaler = opened.lr(small.pixels), rescaler_of(opened.header.model, Engine(device, backend, precision))
     pixels = opened.fitted(rescaler.upscale(lr, opened.condition, full, progress=progress, grey=grey))
     metadata = metadatas.refreshed(small.metadata, pixels, opened.shown_size)
     return Picture(pixels, alpha, metadata).to(to)

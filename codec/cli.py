@@ -104,6 +104,7 @@ def _decode(args: argparse.Namespace) -> None:
         progress=True,
         device=args.device,
         backend=args.backend,
+        precision=args.precision,
     )
     data = saved(img, FORMATS[suffix])
     _write(args.output, data, args.force)

@@ -6,10 +6,10 @@ from typing import Any, get_args
 from codec.carriers.base import Form, Subsampling
 from codec.metadata import Strip
 from codec.models import registry
-from codec.networks import Backend
+from codec.networks import Backend, Precision
 from codec.scaling import Scale
 
-LIMITS = ("max_pixels", "device", "backend")
+LIMITS = ("max_pixels", "device", "backend", "precision")
 """What `limits` adds."""
 
 
@@ -46,6 +46,7 @@ def limits() -> argparse.ArgumentParser:
     options.add_argument("--max-pixels", type=int, help="largest full size (default: Pillow's limit)")
     options.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     options.add_argument("--backend", choices=get_args(Backend), help="what runs networks (default: torch, if there)")
+    options.add_argument("--precision", choices=get_args(Precision), help="of networks (default: float32)")
     return options
 
 

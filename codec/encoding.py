@@ -16,7 +16,7 @@ from codec.header import Header
 from codec.jpeg.tables import scale_tables
 from codec.models import registry
 from codec.models.description import describe, lr_size
-from codec.networks import Backend, choose
+from codec.networks import ANY, Engine, choose
 from codec.picture import Picture, Pixels, read_picture
 from codec.plain import Plain
 from codec.tradeoff import rate_weight
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from codec.rescaler import Rescaler
 
 
-def rescaler_of(model: str, device: str | None, backend: Backend | None) -> "Rescaler | Plain":
+def rescaler_of(model: str, engine: Engine) -> "Rescaler | Plain":
     """As `codec.rescaler.load`, also of no network."""
     if model == registry.PLAIN:
         return Plain()
     from codec import rescaler
 
-    return rescaler.load(model, device, backend)
+    return rescaler.load(model, engine)
 
 
 class Detached(NamedTuple):
@@ -52,8 +52,7 @@ class Job:
     model: str = registry.DEFAULT
     max_pixels: int | None = None
     progress: bool = False
-    device: str | None = None
-    backend: Backend | None = None
+    engine: Engine = ANY
     detached: bool = False
     """Whether the header stays beside the file."""
     effort: int = 0
@@ -104,7 +103,7 @@ class Encoder:
     @property
     def rescaler(self) -> "Rescaler | Plain":
         """The network, loaded when first asked for."""
-        return rescaler_of(self.model, self.job.device, self.job.backend)
+        return rescaler_of(self.model, self.job.engine)
 
     def at(self, quality: float) -> Detached:
         """The file at a quality of the carrier's encoder, refined if the job says so.
@@ -148,7 +147,7 @@ class Encoder:
         from codec.networks.on_torch import TorchNetwork
         from codec.refinement import ROUNDS, refine
 
-        network = cast(TorchNetwork, rescaler.load(self.model, job.device, "torch").network)
+        network = cast(TorchNetwork, rescaler.load(self.model, job.engine._replace(backend="torch")).network)
         options = replace(self.options, quality=quality)
         condition = self.carrier.condition(options)
         weight = rate_weight(condition, describe(self.model).scale)

@@ -18,7 +18,7 @@ from codec.models import registry
 from codec.models.config import SAINConfig
 from codec.models.description import lr_size
 from codec.models.weights import read_weights
-from codec.networks import Backend, Network, choose
+from codec.networks import ANY, Engine, Network
 from codec.picture import Pixels
 
 MARGIN = 4
@@ -131,15 +131,15 @@ def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
 
 
 @lru_cache(maxsize=8)
-def _load(name: str, backend: Backend, device: str | None) -> Rescaler:
+def _load(name: str, engine: Engine) -> Rescaler:
     weights = read_weights(registry.path_of(name))
-    runs = import_module(f"codec.networks.on_{backend}")  # each takes a while to import
-    return Rescaler(runs.load(weights, device), weights.config, weights.tables)
+    runs = import_module(f"codec.networks.on_{engine.backend}")  # each takes a while to import
+    return Rescaler(runs.load(weights, engine.device, engine.precision), weights.config, weights.tables)
 
 
-def load(model: str, device: str | None = None, backend: Backend | None = None) -> Rescaler:
-    """The rescaler of a model by name, kept for the next call; see `codec.networks` for the backends.
+def load(model: str, engine: Engine = ANY) -> Rescaler:
+    """The rescaler of a model by name, kept for the next call.
 
-    Raises `UnknownModelError`, and `CodecError` for a device or backend that cannot be used.
+    Raises `UnknownModelError`, and `CodecError` for an engine that cannot be had.
     """
-    return _load(registry.resolve(model), choose(backend), device)
+    return _load(registry.resolve(model), engine.checked())

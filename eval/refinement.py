@@ -18,6 +18,7 @@ from codec.jpeg.coefficients import Coefficients
 from codec.jpeg.huffman import Costs
 from codec.jpeg.tables import condition, scale_tables
 from codec.models import registry
+from codec.networks import Engine
 from codec.networks.on_torch import TorchNetwork
 from codec.picture import Pixels
 from codec.tradeoff import rate_weight
@@ -49,7 +50,7 @@ def _cost(start: Coefficients, now: Coefficients, distortion: Distortion, weight
 
 def lowered(photo: Pixels, quality: int, rounds: int) -> float:
     """D + λR after refinement over that before, of a photo small enough for one window."""
-    ours = rescaler.load(registry.DEFAULT, backend="torch")
+    ours = rescaler.load(registry.DEFAULT, Engine(backend="torch"))
     network = cast(TorchNetwork, ours.network)
     tables = scale_tables(ours.tables, quality)
     told = condition(tables[0])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import codec
@@ -16,10 +17,12 @@ from codec import networks, rescaler
 from codec.cli import main
 from codec.errors import CodecError
 from codec.models import registry
+from codec.models.subnets import FoldedSubnet
 from codec.models.weights import read_weights
-from codec.networks import graph_files
+from codec.networks import Engine, fused, graph_files
+from codec.networks.on_torch import network_of
 from codec.picture import Pixels
-from tests.conftest import PICTURES, levels_apart
+from tests.conftest import PICTURES, levels_apart, psnr
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -27,7 +30,7 @@ onnxruntime = pytest.importorskip("onnxruntime")
 @pytest.mark.parametrize("model", registry.available())
 @pytest.mark.parametrize("size", [(97, 64), (90, 61), (1, 1), (2, 7)])
 def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int], one_photo: Pixels) -> None:
-    by_torch, by_onnx = (rescaler.load(model, "cpu", backend) for backend in ("torch", "onnx"))
+    by_torch, by_onnx = (rescaler.load(model, Engine("cpu", backend)) for backend in ("torch", "onnx"))
     photo = one_photo[: size[1], : size[0]]
     lr = by_torch.downscale(photo, 3.3)
     assert levels_apart(by_onnx.downscale(photo, 3.3), lr) <= 1
@@ -38,7 +41,7 @@ def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int],
 
 
 def test_tiles_of_a_graph_leave_no_seam(one_photo: Pixels) -> None:
-    resc = rescaler.load(registry.DEFAULT, "cpu", "onnx")
+    resc = rescaler.load(registry.DEFAULT, Engine("cpu", "onnx"))
     photo = np.tile(one_photo, (2, 2, 1))[:251, :333]
     whole = resc.downscale(photo, 3.0, tile=10_000)
     assert levels_apart(resc.downscale(photo, 3.0, tile=50), whole) <= 1
@@ -79,8 +82,37 @@ def test_a_network_without_graph_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(graph_files, "FOLDER", tmp_path)
     rescaler._load.cache_clear()
     with pytest.raises(CodecError, match="no ONNX graph of sain-x2-lite"):
-        rescaler.load(registry.DEFAULT, "cpu", "onnx").downscale(np.zeros((8, 8, 3), np.uint8), 3.0)
+        rescaler.load(registry.DEFAULT, Engine("cpu", "onnx")).downscale(np.zeros((8, 8, 3), np.uint8), 3.0)
     rescaler._load.cache_clear()
+
+
+@pytest.mark.skipif(not fused.available(), reason="this torch has no oneDNN")
+@pytest.mark.parametrize("model", registry.available())
+def test_what_is_fused_computes_the_same(model: str) -> None:
+    net = network_of(read_weights(registry.path_of(model)))
+    low = torch.rand(1, 3, 23, 38)
+    high = torch.rand(1, 3, 23 * net.config.scale, 38 * net.config.scale)
+    for value in (1.2, 4.5):
+        told = torch.tensor([value])
+        ready = fused.at(net, told, torch.float32)
+        assert any(isinstance(module, fused.FusedSubnet) for module in ready.modules())
+        assert not any(isinstance(module, FoldedSubnet) for module in ready.modules())
+        with torch.inference_mode():
+            assert (ready.downscale(high, told) - net.downscale(high, told)).abs().max() < 1e-4
+            assert (ready.upscale(low, told) - net.upscale(low, told)).abs().max() < 1e-4
+
+
+def test_half_the_digits_restore_nearly_the_same(one_photo: Pixels) -> None:
+    data = codec.encode(one_photo, 75)
+    exact = codec.decode(data, to="numpy", backend="torch")
+    fast = codec.decode(data, to="numpy", precision="bfloat16")
+    assert 1 <= levels_apart(fast, exact) <= 12
+    assert psnr(one_photo, fast) > psnr(one_photo, exact) - 0.1
+    assert abs(len(codec.encode(one_photo, 75, precision="bfloat16")) - len(data)) < 0.02 * len(data)
+    with pytest.raises(CodecError, match="one of float32, bfloat16"):
+        codec.decode(data, precision="int8")  # type: ignore[call-overload]
+    with pytest.raises(CodecError, match="needs backend='torch'"):
+        codec.decode(data, precision="bfloat16", backend="onnx")
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +161,7 @@ def test_exported_graphs_run_by_themselves(exported: Path, one_photo: Pixels) ->
 
     name = registry.resolve(registry.DEFAULT)
     assert {p.name for p in exported.iterdir()} == {f"{name}.downscale.onnx", f"{name}.upscale.onnx"}
-    resc, condition = rescaler.load(name, "cpu", "torch"), np.array([2.7], np.float32)
+    resc, condition = rescaler.load(name, Engine("cpu", "torch")), np.array([2.7], np.float32)
     photo = one_photo[:86, :98]
     for way, pixels in (("downscale", photo), ("upscale", photo[:43, :49])):
         path = exported / f"{name}.{way}.onnx"

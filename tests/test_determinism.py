@@ -11,6 +11,7 @@ import torch
 import codec
 from codec import rescaler
 from codec.models import registry
+from codec.networks import Engine
 from codec.picture import Pixels
 from tests.conftest import PICTURES, levels_apart
 
@@ -55,7 +56,7 @@ def test_concurrent_calls(encoded: bytes) -> None:
 @pytest.mark.parametrize("tile", [34, 50])
 @pytest.mark.parametrize("size", [(192, 144), (191, 143), (66, 101)])
 def test_tiles_leave_no_seam(one_photo: Pixels, tile: int, size: tuple[int, int]) -> None:
-    resc = rescaler.load(registry.DEFAULT, "cpu")
+    resc = rescaler.load(registry.DEFAULT, Engine("cpu"))
     photo = np.tile(one_photo, (2, 2, 1))[: 2 * size[1], : 2 * size[0]]  # larger than overlap + tile
     whole = resc.downscale(photo, 3.0, tile=10_000)
     assert levels_apart(resc.downscale(photo, 3.0, tile=tile), whole) <= 1
@@ -66,7 +67,7 @@ def test_tiles_leave_no_seam(one_photo: Pixels, tile: int, size: tuple[int, int]
 
 def test_the_border_does_not_feel_zero_padding(one_photo: Pixels) -> None:
     # a flat picture must stay flat up to its last pixel, in the LR picture as in the restored one
-    resc = rescaler.load(registry.DEFAULT, "cpu")
+    resc = rescaler.load(registry.DEFAULT, Engine("cpu"))
     for colour in ((128, 128, 128), (200, 30, 60), (0, 0, 0), (255, 255, 255)):
         lr = resc.downscale(np.full((64, 64, 3), colour, np.uint8), 3.0)
         middle, border = lr[8:-8, 8:-8], lr

@@ -13,6 +13,7 @@ from codec.models import registry
 from codec.models.configs import CONFIGS
 from codec.models.sain import SAINet
 from codec.models.weights import Weights, read_weights, write_weights
+from codec.networks.on_torch import arrays_of, network_of
 
 
 def test_import_needs_no_torch() -> None:
@@ -38,7 +39,7 @@ def test_every_shipped_weight_file_is_whole_and_describes_itself() -> None:
         assert weights.tables.min() >= 1
         assert weights.tables.max() <= 255
         assert weights.training["steps"] > 0
-        assert not weights.network().training
+        assert not network_of(weights).training
 
 
 def test_short_names_mean_shipped_weights() -> None:
@@ -52,7 +53,7 @@ def test_short_names_mean_shipped_weights() -> None:
 def some_weights() -> Weights:
     net = SAINet(CONFIGS["sain-x2-lite"])
     tables = np.arange(1, 129).reshape(2, 8, 8)
-    return Weights("some-net", net.config, tables, net.state_dict(), {"steps": 1})
+    return Weights("some-net", net.config, tables, arrays_of(net), {"steps": 1})
 
 
 def test_weights_survive_a_file(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_weights_survive_a_file(tmp_path: Path) -> None:
     assert np.array_equal(again.tables, weights.tables)
     x = torch.rand(1, 3, 16, 16)
     condition = torch.tensor([3.0])
-    assert torch.equal(again.network().downscale(x, condition), weights.network().downscale(x, condition))
+    assert torch.equal(network_of(again).downscale(x, condition), network_of(weights).downscale(x, condition))
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "rename"])

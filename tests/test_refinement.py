@@ -14,6 +14,7 @@ from codec.distortion import CORE, Distortion, windows
 from codec.errors import CodecError
 from codec.jpeg.coefficients import Coefficients
 from codec.jpeg.tables import condition, scale_percent, scale_tables
+from codec.networks import Engine
 from codec.picture import Pixels
 from codec.refinement import refine
 from codec.tradeoff import rate_weight
@@ -83,7 +84,7 @@ def test_says_what_it_cannot_do(one_photo: Pixels) -> None:
 
 
 def test_gradient_is_that_of_finite_differences(one_photo: Pixels) -> None:
-    ours = rescaler.load("sain-x2-lite", backend="torch")
+    ours = rescaler.load("sain-x2-lite", Engine(backend="torch"))
     tables = scale_tables(ours.tables, 20)
     told = condition(tables[0])
     start = Coefficients.of(ours.downscale(one_photo, told), tables, 2)
@@ -113,7 +114,7 @@ def test_windows_cover_every_block_once() -> None:
 def test_windows_gain_what_the_whole_does(kodak: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     with Image.open(kodak[4]) as img:
         photo = np.array(img.convert("RGB"))[:384, :512]
-    ours = rescaler.load("sain-x2-lite", backend="torch")
+    ours = rescaler.load("sain-x2-lite", Engine(backend="torch"))
     tables = scale_tables(ours.tables, 50)
     told = condition(tables[0])
     start = Coefficients.of(ours.downscale(photo, told), tables, 2)

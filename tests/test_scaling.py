@@ -20,6 +20,7 @@ from codec.models.configs import CONFIGS
 from codec.models.description import describe
 from codec.models.sain import SAINet
 from codec.models.weights import Weights, write_weights
+from codec.networks.on_torch import arrays_of
 from codec.picture import Pixels
 from codec.tradeoff import rate_weight
 from tests.conftest import PICTURES, jpeg_bytes, pixels_of, psnr
@@ -183,7 +184,7 @@ def test_four_needs_its_weights(one_photo: Pixels, monkeypatch: pytest.MonkeyPat
 def quarter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """An untrained network of scale 4, the only one of its name."""
     net = SAINet(CONFIGS["sain-x4-lite"])
-    path = write_weights(Weights("sain-x4-lite", net.config, STANDARD, net.state_dict(), {}), tmp_path)
+    path = write_weights(Weights("sain-x4-lite", net.config, STANDARD, arrays_of(net), {}), tmp_path)
     usual = registry.resolve(registry.DEFAULT)
     (tmp_path / f"{usual}.safetensors").symlink_to(registry.path_of(usual))
     monkeypatch.setattr(registry, "FOLDER", tmp_path)

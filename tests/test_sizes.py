@@ -12,6 +12,7 @@ from torch import Tensor
 import codec
 from codec import rescaler
 from codec.models import registry
+from codec.networks import Engine
 from codec.picture import Pixels
 from codec.rescaler import Rescaler
 from tests.conftest import PICTURES, levels_apart, pixels_of
@@ -24,7 +25,7 @@ SIZES = [(1, 1), (1, 2), (2, 1), (3, 5), (1, 64), (65, 1), (17, 16), (7, 2000), 
 
 @pytest.fixture(scope="module")
 def resc() -> Rescaler:
-    return rescaler.load(registry.DEFAULT, "cpu")
+    return rescaler.load(registry.DEFAULT, Engine("cpu"))
 
 
 def picture(width: int, height: int) -> Pixels:
@@ -71,7 +72,7 @@ def test_grey_is_colour_without_colour(resc: Rescaler) -> None:
 @pytest.mark.parametrize("name", registry.available())
 def test_overlap_is_what_the_network_reaches(name: str) -> None:
     # one pixel changed in the middle: nothing beyond `overlap` feels it, and the upscaling network uses most of that
-    resc, condition = rescaler.load(name, "cpu", "torch"), torch.tensor([3.0])
+    resc, condition = rescaler.load(name, Engine("cpu", "torch")), torch.tensor([3.0])
     net = resc.network.net
     s, middle = resc.scale, 2 * resc.overlap
 

@@ -183,7 +183,7 @@ def test_a_run_can_start_from_exported_weights(settings: TrainConfig, tmp_path: 
     warm = dataclasses.replace(settings, out=tmp_path / "warm", init=exported, steps=0)
     train(warm)
     for key, value in load_run(warm.out).tensors.items():
-        assert torch.equal(value, read_weights(exported).tensors[key]), key
+        assert np.array_equal(value, read_weights(exported).tensors[key]), key
 
 
 def test_runs_that_parted_can_be_averaged(settings: TrainConfig, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_runs_that_parted_can_be_averaged(settings: TrainConfig, tmp_path: Path)
     mean = average([one, other])
     assert np.array_equal(mean.tables, one.tables + 1)
     for key, value in one.tensors.items():
-        torch.testing.assert_close(mean.tensors[key], value + 1)
+        assert np.allclose(mean.tensors[key], value + 1), key
     assert mean.training["averaged"] == 2
     with pytest.raises(ValueError, match="different networks"):
         average([one, dataclasses.replace(one, name="other")])

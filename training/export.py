@@ -21,6 +21,7 @@ from codec.models import registry
 from codec.models.configs import CONFIGS
 from codec.models.sain import SAINet
 from codec.models.weights import Weights, write_weights
+from codec.networks.on_torch import arrays_of
 from codec.rescaler import MARGIN
 from training.losses import Objective
 
@@ -36,8 +37,7 @@ def load_run(run: Path) -> Weights:
     settings["data"] = [Path(folder).name for folder in config["data"]]
     training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}
     tables = objective.base_tables().numpy()
-    tensors = {name: value.numpy() for name, value in objective.model.state_dict().items()}
-    return Weights(state["model"], objective.model.config, tables, tensors, training)
+    return Weights(state["model"], objective.model.config, tables, arrays_of(objective.model), training)
 
 
 def average(runs: Sequence[Weights]) -> Weights:

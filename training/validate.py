@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from bjontegaard import bd_rate
 from PIL import Image
 
@@ -79,10 +78,9 @@ class Validation:
 
     def __call__(self, objective: Objective) -> dict[str, Any]:
         device = objective.tables.device
-        network = TorchNetwork(objective.model, device)
+        network = TorchNetwork(objective.model, device, "bfloat16")
         rescaler = Rescaler(network, objective.model.config, objective.base_tables().cpu().numpy())
-        with torch.autocast(device.type, torch.bfloat16):
-            curve = self._mean([[self._ours(rescaler, photo, q) for photo in self.photos] for q in QUALITIES])
+        curve = self._mean([[self._ours(rescaler, photo, q) for photo in self.photos] for q in QUALITIES])
         bpp, quality, faithful = curve.round(4).tolist()
         return {
             "quality": list(QUALITIES),

@@ -18,6 +18,9 @@ from torch.nn import functional as F
 
 from codec.models.modulation import Modulation
 
+SLOPE = 0.1
+"""Of a folded subnet's leaky ReLUs."""
+
 
 def _conv(inputs: int, outputs: int, gain: float) -> nn.Conv2d:
     conv = nn.Conv2d(inputs, outputs, 3, padding=1)
@@ -49,7 +52,7 @@ class DenseSubnet(nn.Module):
         return y
 
 
-def _even(x: Tensor) -> Tensor:
+def even(x: Tensor) -> Tensor:
     """`x` with its last row and column repeated where there is an odd number of them."""
     height, width = x.shape[-2:]
     if torch.compiler.is_exporting():  # a graph serves all sizes, so it cannot ask which one this is
@@ -84,11 +87,11 @@ class FoldedSubnet(nn.Module):
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         height, width = x.shape[-2:]
-        x = _even(x)
-        h = F.leaky_relu(self._modulate(0, self.head(F.pixel_unshuffle(x, 2)), embedding), 0.1)
+        x = even(x)
+        h = F.leaky_relu(self._modulate(0, self.head(F.pixel_unshuffle(x, 2)), embedding), SLOPE)
         for i, pair in enumerate(self.pairs, 1):
             first, second = cast(nn.ModuleList, pair)
-            h = h + second(F.leaky_relu(self._modulate(i, first(h), embedding), 0.1))
+            h = h + second(F.leaky_relu(self._modulate(i, first(h), embedding), SLOPE))
         return F.pixel_shuffle(self.tail(h), 2)[..., :height, :width]
 
 

@@ -5,13 +5,33 @@ installed: torch, which also trains and refines; ONNX Runtime, a twentieth of it
 """
 
 from importlib.util import find_spec
-from typing import Literal, Protocol, get_args
+from typing import Literal, NamedTuple, Protocol, get_args
 
 from codec.errors import CodecError
 from codec.picture import Pixels
 
 Backend = Literal["torch", "onnx"]
+Precision = Literal["float32", "bfloat16"]
 _PACKAGES = {"torch": "torch", "onnx": "onnxruntime"}
+
+
+class Engine(NamedTuple):
+    """Where and how networks run; None: what is best of what is there."""
+
+    device: str | None = None
+    """`"cpu"` or `"cuda"`."""
+    backend: Backend | None = None
+    precision: Precision | None = None
+    """Of the subnets; float32 unless given. All else is float32 in any case."""
+
+    def checked(self) -> "Engine":
+        """With the backend that it comes to; raises `CodecError` for what cannot be."""
+        if self.precision is not None and self.precision not in get_args(Precision):
+            raise CodecError(f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision!r}")
+        return self._replace(backend=choose(self.backend))
+
+
+ANY = Engine()
 
 
 class Network(Protocol):

@@ -12,6 +12,7 @@ import onnxruntime
 
 from codec.errors import CodecError
 from codec.models.weights import Weights
+from codec.networks import Precision
 from codec.networks.graph_files import PREFIX, Way, path_of
 from codec.picture import Pixels
 
@@ -56,8 +57,10 @@ class OnnxNetwork:
         return result
 
 
-def load(weights: Weights, device: str | None) -> OnnxNetwork:
-    """On the CPU, or on `"cuda"` where the runtime was built for it; raises `CodecError` for any other device."""
+def load(weights: Weights, device: str | None, precision: Precision | None) -> OnnxNetwork:
+    """On the CPU, or on `"cuda"` where the runtime was built for it; raises `CodecError` for anything else."""
+    if precision not in (None, "float32"):
+        raise CodecError(f"precision={precision!r} needs backend='torch': graphs compute in float32")
     kind = (device or "cpu").partition(":")[0]
     provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}.get(kind, "")
     if provider not in onnxruntime.get_available_providers():

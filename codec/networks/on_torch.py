@@ -1,14 +1,18 @@
 """Networks run by torch, on a CPU or on CUDA."""
 
 import os
+from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from codec.errors import CodecError
 from codec.models.sain import SAINet
 from codec.models.weights import Weights
+from codec.networks import Precision, fused
+from codec.networks.graph_files import Way
 from codec.picture import Pixels
 
 # OpenMP's threads do not survive a fork, and a child that waits for them waits for ever
@@ -23,24 +27,38 @@ def network_of(weights: Weights) -> SAINet:
     return net.eval().requires_grad_(False)
 
 
+def arrays_of(net: SAINet) -> dict[str, npt.NDArray[np.float32]]:
+    """The tensors of a network, as weight files take them."""
+    return {name: value.float().cpu().numpy() for name, value in net.state_dict().items()}
+
+
 class TorchNetwork:
     """A `codec.networks.Network`."""
 
-    def __init__(self, net: SAINet, device: torch.device) -> None:
+    def __init__(self, net: SAINet, device: torch.device, precision: Precision = "float32") -> None:
         # channels last: a quarter faster on a CPU for these widths, and no slower elsewhere
-        self.net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: SAINet = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
+        self.precision: torch.dtype = getattr(torch, precision)
+        self._ready = lru_cache(maxsize=16)(self._made_ready)
 
-    @torch.inference_mode()
     def downscale(self, pixels: Pixels, condition: float) -> Pixels:
-        return _bytes(self.net.downscale(self._tensor(pixels), self._condition(condition)))
+        return self._run("downscale", pixels, condition)
+
+    def upscale(self, lr: Pixels, condition: float) -> Pixels:
+        return self._run("upscale", lr, condition)
 
     @torch.inference_mode()
-    def upscale(self, lr: Pixels, condition: float) -> Pixels:
-        return _bytes(self.net.upscale(self._tensor(lr), self._condition(condition)))
+    def _run(self, way: Way, pixels: Pixels, condition: float) -> Pixels:
+        told = torch.tensor([condition], dtype=torch.float32, device=self.device)
+        with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
+            return _bytes(getattr(self._ready(condition), way)(self._tensor(pixels), told))
 
-    def _condition(self, condition: float) -> Tensor:
-        return torch.tensor([condition], dtype=torch.float32, device=self.device)
+    def _made_ready(self, condition: float) -> SAINet:
+        """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""
+        if self.device.type != "cpu" or not fused.available():
+            return self.net
+        return fused.at(self.net, torch.tensor([condition]), self.precision)
 
     def _tensor(self, pixels: Pixels) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
@@ -52,11 +70,11 @@ def _bytes(x: Tensor) -> Pixels:
     return array
 
 
-def load(weights: Weights, device: str | None) -> TorchNetwork:
+def load(weights: Weights, device: str | None, precision: Precision | None) -> TorchNetwork:
     """On CUDA where there is one, unless told otherwise; raises `CodecError` for a device that cannot be used."""
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return TorchNetwork(network_of(weights), torch.device(device))
+        return TorchNetwork(network_of(weights), torch.device(device), precision or "float32")
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         reason = (str(error).splitlines() or ["unknown"])[0]
         raise CodecError(f"device {device!r} cannot be used: {reason}") from None

@@ -18,7 +18,7 @@ def main() -> None:
     from codec.models import registry
     from codec.serve.work import do
 
-    rescaler.load(registry.DEFAULT, "cpu")
+    rescaler.load(registry.DEFAULT)
     send(answers, Frame({"ready": True}))
     with suppress(BrokenPipeError):
         while job := receive(sys.stdin.buffer):

@@ -9,6 +9,7 @@ from codec import opening
 from codec.api import Info, decode, inspect
 from codec.errors import CodecError, NotRescaledError, PictureTooLargeError, StaleHeaderError, UnsupportedFormatError
 from codec.header import Size
+from codec.networks import Engine
 from codec.opening import OnStale
 from codec.picture import open_image, read_picture
 from codec.pillow_info import frames
@@ -65,10 +66,11 @@ def full_size(data: bytes, max_pixels: int | None = None) -> Size | None:
 def restored(data: bytes, on_stale: OnStale, max_pixels: int | None, options: Mapping[str, Any]) -> Image.Image:
     """The full picture of a file of ours, any other picture as it is; raises as `codec.decode`.
 
-    `options` are those of `codec.encode`: the same device and backend restore.
+    `options` are those of `codec.encode`: what encodes restores.
     """
+    engine: Any = {name: options.get(name) for name in Engine._fields}
     try:
-        device, backend = options.get("device"), options.get("backend")
-        return decode(data, on_stale=on_stale, max_pixels=max_pixels, device=device, backend=backend)
+        full: Image.Image = decode(data, on_stale=on_stale, max_pixels=max_pixels, **engine)
     except NotRescaledError:
-        return read_picture(data, max_pixels).to_pil()
+        full = read_picture(data, max_pixels).to_pil()
+    return full
