@@ -11,10 +11,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -56,7 +56,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Prices:
-    """Assumptions: list prices in dollars, and what is done with the photos in a year."""
+    """Assumptions: list prices in dollars."""
 
     photos: float = 10e6
     megapixels: float = 12.0
@@ -66,12 +66,35 @@ class Prices:
     """Of a gigabyte that leaves."""
     cpu: float = 0.045
     """Of one core for an hour."""
-    previews: float = 20.0
-    """How often the small picture of a photo is shown in a year."""
-    fulls: float = 1.0
-    """How often the full one is asked for in a year."""
     hits: float = 0.5
-    """Share of those that a cache answers."""
+    """Share of requests for a full picture that a cache answers."""
+
+
+class Use(NamedTuple):
+    """What is done with a photo in a year, on average."""
+
+    name: str
+    previews: float
+    """How often its small picture is sent."""
+    fulls: float
+    """How often the full one is."""
+    restored_by: str
+    """`"server"`, which sends an ordinary JPEG of the same quality, or `"browser"`, which is sent our file."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Use":
+        """`NAME:PREVIEWS:FULLS:server` or `…:browser`; raises ValueError."""
+        name, previews, fulls, restored_by = text.split(":")
+        if restored_by not in ("server", "browser"):
+            raise ValueError(restored_by)
+        return cls(name, float(previews), float(fulls), restored_by)
+
+
+USES = (
+    Use("archive", 0, 0.1, "server"),
+    Use("gallery", 20, 1, "server"),
+    Use("pages that show the full photo", 0, 20, "browser"),
+)
 
 
 def _timed(work: Callable[[], _Result]) -> tuple[_Result, float]:
@@ -105,39 +128,30 @@ def per_photo(rows: list[Measured], megapixels: float) -> dict[str, float]:
     return {n: float(np.mean([getattr(r, n) * f for r, f in zip(rows, factor, strict=True)])) for n in names}
 
 
-def yearly(photo: dict[str, float], prices: Prices) -> dict[str, tuple[float, float]]:
-    """Dollars of the first year, as (ordinary, ours), by what they are paid for."""
-    count, gigabyte, hour = prices.photos, 1e9, 3600
-    # the full picture leaves as an ordinary one of the same quality, whoever keeps it
-    fulls = prices.fulls * photo["jpeg_bytes"]
-    small = photo["our_bytes"]
+def yearly(photo: dict[str, float], prices: Prices, use: Use) -> dict[str, tuple[float, float]]:
+    """Dollars of the first year, as (JPEG and preview, ours), by what they are paid for."""
+    gigabytes, hours = prices.photos / 1e9, prices.photos / 3600
+    jpeg, preview, ours = (photo[name] for name in ("jpeg_bytes", "preview_bytes", "our_bytes"))
+    at_server = use.restored_by == "server"
+    decodings = use.fulls * (1 - prices.hits) if at_server else 0
+    sent = use.previews * preview + use.fulls * jpeg, use.previews * ours + use.fulls * (jpeg if at_server else ours)
+    stored, worked = gigabytes * prices.storage * 12, hours * prices.cpu
     return {
-        "storage": (
-            count * (photo["jpeg_bytes"] + photo["preview_bytes"]) / gigabyte * prices.storage * 12,
-            count * small / gigabyte * prices.storage * 12,
-        ),
-        "traffic": (
-            count * (prices.previews * photo["preview_bytes"] + fulls) / gigabyte * prices.egress,
-            count * (prices.previews * small + fulls) / gigabyte * prices.egress,
-        ),
-        "encoding, once": (0.0, count * photo["encode_seconds"] / hour * prices.cpu),
-        "decoding": (
-            0.0,
-            count * prices.fulls * (1 - prices.hits) * photo["decode_seconds"] / hour * prices.cpu,
-        ),
+        "storage": (stored * (jpeg + preview), stored * ours),
+        "traffic": (gigabytes * prices.egress * sent[0], gigabytes * prices.egress * sent[1]),
+        "processors": (0.0, worked * (photo["encode_seconds"] + decodings * photo["decode_seconds"])),
     }
 
 
-def sheet(rows: list[Measured], prices: Prices, model: str) -> str:
+def sheet(rows: list[Measured], prices: Prices, uses: Sequence[Use], model: str) -> str:
     """The page, in Markdown."""
-    lines = [_HEAD.format(model=model, **{k: f"{v:,g}" for k, v in asdict(prices).items()})]
+    lines = [_HEAD.format(model=model, **{k: f"{v:,.10g}" for k, v in asdict(prices).items()})]
     lines += [
         "| JPEG quality | PSNR (dB) | JPEG | its preview | ours | of the JPEG | of both |",
         "|---|---|---|---|---|---|---|",
     ]
-    qualities = sorted({row.jpeg_quality for row in rows})
-    for quality in qualities:
-        chosen = [row for row in rows if row.jpeg_quality == quality]
+    by_quality = {row.jpeg_quality: [r for r in rows if r.jpeg_quality == row.jpeg_quality] for row in rows}
+    for quality, chosen in sorted(by_quality.items()):
         photo = per_photo(chosen, prices.megapixels)
         jpeg, preview, ours = (photo[k] for k in ("jpeg_bytes", "preview_bytes", "our_bytes"))
         mean = np.mean([row.psnr for row in chosen])
@@ -145,40 +159,43 @@ def sheet(rows: list[Measured], prices: Prices, model: str) -> str:
             f"| {quality} | {mean:.1f} | {jpeg / 1e3:,.0f} kB | {preview / 1e3:,.0f} kB | {ours / 1e3:,.0f} kB "
             f"| {ours / jpeg - 1:+.0%} | {ours / (jpeg + preview) - 1:+.0%} |"
         )
-    for quality in qualities:
-        lines += ["", *_costs([row for row in rows if row.jpeg_quality == quality], prices)]
+    photo, hours = per_photo(rows, prices.megapixels), prices.photos / 3600
+    encoding, decoding = photo["encode_seconds"], photo["decode_seconds"]
+    lines += ["", _WORK.format(encoding, decoding, hours * encoding, hours * decoding), "", _YEAR, ""]
+    lines += ["| | JPEG quality | storage | traffic | processors | all |", "|---|---|---|---|---|---|"]
+    for use in uses:
+        for quality, chosen in sorted(by_quality.items()):
+            lines.append(f"| {_described(use)} | {quality} | {_costs(chosen, prices, use)} |")
     return "\n".join([*lines, "", "## What was measured", "", *_table(rows), ""])
 
 
 _HEAD = """# What it costs, what it saves
 
-Made by `python -m eval.cost` from measured figures (below) with `{model}`; the prices are assumptions, and flags of
-that command: {photos} photos of {megapixels} megapixels, ${storage} for a gigabyte and month of storage, ${egress} for
-a gigabyte of traffic, ${cpu} for an hour of one CPU core; in a year each photo is shown small {previews} times and
-asked for in full size {fulls} times, a share of {hits} of them answered by a cache. The full picture is sent as an
-ordinary JPEG of the same quality in either case, so its traffic is the same.
+Measured figures (below) of `{model}` times prices that are assumptions, and flags of `python -m eval.cost sheet`:
+{photos} photos of {megapixels} megapixels, ${storage} for a gigabyte and month of storage, ${egress} for a gigabyte of
+traffic, ${cpu} for an hour of one CPU core, a cache that answers {hits} of the requests for full pictures.
 
-One photo, at equal PSNR:
+An ordinary pipeline stores a full-size JPEG (optimised, progressive) and a half-size preview of the same quality. Ours
+stores one file that restores to the JPEG's PSNR, made by `codec.encode(photo, psnr=…, scale="auto")`. One photo:
 """
+_WORK = """Photos of phones are soft: half their pixels reach a high PSNR, up to a point, beyond which `"auto"` stores a
+full-size JPEG of its own. One core encodes a photo in {:.1f} s and decodes it in {:.1f} s (float32): {:,.0f} core hours
+to encode all, {:,.0f} to decode all once."""
+_YEAR = """## The first year
+
+Each cell: JPEG and preview → ours. The small picture is our stored file itself, which has more bytes than a preview
+made to be only that: where small pictures are most of what is sent, keep previews of your own, or this does not pay."""
 
 
-def _costs(rows: list[Measured], prices: Prices) -> list[str]:
-    photo = per_photo(rows, prices.megapixels)
-    costs = yearly(photo, prices)
+def _described(use: Use) -> str:
+    return f"{use.name}: {use.previews:g} small, {use.fulls:g} full, restored by the {use.restored_by}"
+
+
+def _costs(rows: list[Measured], prices: Prices, use: Use) -> str:
+    costs = yearly(per_photo(rows, prices.megapixels), prices, use)
     before, after = (sum(pair[i] for pair in costs.values()) for i in (0, 1))
-    encoding, decoding = photo["encode_seconds"], photo["decode_seconds"]
-    hours = prices.photos / 3600
-    return [
-        f"At the quality of JPEG {rows[0].jpeg_quality}, all photos, first year:",
-        "",
-        "| | JPEG and preview | ours | |",
-        "|---|---|---|---|",
-        *(f"| {name} | ${old:,.0f} | ${new:,.0f} | ${new - old:+,.0f} |" for name, (old, new) in costs.items()),
-        f"| **sum** | **${before:,.0f}** | **${after:,.0f}** | **${after - before:+,.0f}** |",
-        "",
-        f"{hours * encoding:,.0f} core hours to encode all, {hours * decoding:,.0f} to decode all once "
-        f"({encoding:.1f} s and {decoding:.1f} s a photo).",
-    ]
+    cells = [f"${old:,.0f} → ${new:,.0f}" for old, new in costs.values()]
+    return " | ".join([*cells, f"**${before:,.0f} → ${after:,.0f}**"])
 
 
 def _table(rows: list[Measured]) -> list[str]:
@@ -211,7 +228,8 @@ def _measure(args: argparse.Namespace) -> None:
 def _sheet(args: argparse.Namespace) -> None:
     result = json.loads(args.results.read_text())
     prices = Prices(**{field.name: getattr(args, field.name) for field in fields(Prices)})
-    args.out.write_text(sheet([Measured(**row) for row in result["rows"]], prices, result["model"]))
+    rows = [Measured(**row) for row in result["rows"]]
+    args.out.write_text(sheet(rows, prices, args.use or USES, result["model"]))
 
 
 def main() -> None:
@@ -227,6 +245,7 @@ def main() -> None:
     command.add_argument("--out", type=Path, default=Path("docs/cost.md"))
     for field in fields(Prices):
         command.add_argument(f"--{field.name}", type=float, default=field.default, metavar="X")
+    command.add_argument("--use", type=Use.parse, action="append", help="NAME:PREVIEWS:FULLS:server|browser, a year")
     command.set_defaults(run=_sheet)
     args = parser.parse_args()
     args.run(args)
