@@ -18,6 +18,7 @@ from codec.errors import (
 )
 from codec.header import Header
 from codec.integrations.pillow import register_pillow, unregister_pillow
+from codec.many import decode_batch, encode_batch
 
 __all__ = [
     "CodecError",
@@ -31,7 +32,9 @@ __all__ = [
     "UnsupportedFormatError",
     "__version__",
     "decode",
+    "decode_batch",
     "encode",
+    "encode_batch",
     "encode_detached",
     "inspect",
     "register_pillow",
