@@ -27,7 +27,8 @@ lint: $(VENV)/.ready ## ruff and mypy
 	$(RUN)/mypy
 
 bench: $(VENV)/.ready ## speed of encode, decode and the simulator (pytest-benchmark)
-	$(RUN)/pytest tests/benchmarks --benchmark-only
+	$(RUN)/pytest tests/benchmarks --benchmark-only --benchmark-json=benchmarks.json
+	$(RUN)/python -m eval.speed benchmarks.json
 
 rd: $(VENV)/.ready ## results/kodak anew: ours and what one would use instead, a page to look at (needs ../shared)
 	$(RUN)/python -m eval run --memory --dataset kodak --out results/kodak
