@@ -21,6 +21,7 @@ from training.data import Crops, find_pictures, load_pictures
 from training.export import average, load_run
 from training.losses import Published, RateDistortion, as_absolute, percent_of, rate_weight
 from training.muon import Muon, orthogonalise
+from training.quantise import quantised
 from training.train import learning_rate, progress, train
 
 TINY = SAINConfig((({"G": "folded-8x2"}, {"E": "folded-8x2"}),), "conditional:folded-8x2", True)
@@ -117,6 +118,26 @@ def test_published_losses_train_the_published_networks(one_photo: Pixels, model:
         losses_of(objective, one_photo).backward()
         optimizer.step()
     assert losses_of(objective, one_photo) < before
+
+
+def test_a_grid_has_few_values_that_half_precision_holds() -> None:
+    weight = torch.randn(5, 7, 3, 3) * torch.logspace(-3, 1, 5)[:, None, None, None]
+    on_grid = quantised(weight, 6)
+    assert torch.equal(on_grid, on_grid.half().float())
+    assert all(len(channel.unique()) <= 63 for channel in on_grid)
+    step = weight.abs().amax((1, 2, 3)) / 31
+    assert ((on_grid - weight).abs().amax((1, 2, 3)) <= 0.52 * step).all()
+    assert torch.equal(quantised(weight[0, 0, 0], 6), weight[0, 0, 0])
+
+
+def test_weights_off_the_grid_learn_and_those_on_it_are_exported(settings: TrainConfig) -> None:
+    train(dataclasses.replace(settings, bits=6))
+    exported = load_run(settings.out)
+    for name, value in exported.tensors.items():
+        assert value.ndim < 2 or all(len(np.unique(channel)) <= 63 for channel in value), name
+        assert np.array_equal(value.astype(np.float16), value) or value.ndim < 2, name
+    kept = torch.load(settings.out / "checkpoint.pt", weights_only=True)["objective"]
+    assert max(len(kept[f"model.{name}"].unique()) for name in exported.tensors) > 63
 
 
 def test_muon_orthogonalises() -> None:

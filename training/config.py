@@ -50,6 +50,8 @@ class TrainConfig:
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
     rate: float = 1.0
     """Factor on λ, what a bit is worth in squared error."""
+    bits: int = 0
+    """Of weights, which are trained on a grid of so many (for files that a browser fetches); 0: no grid."""
     l1: float = 0.0
     """Share of the budget, from its start, that minimises absolute instead of squared errors."""
     guidance: float = 0.05

@@ -24,6 +24,7 @@ from codec.models.weights import Weights, write_weights
 from codec.networks.on_torch import arrays_of
 from codec.rescaler import MARGIN
 from training.losses import Objective
+from training.quantise import OnGrid
 
 
 def load_run(run: Path) -> Weights:
@@ -33,6 +34,7 @@ def load_run(run: Path) -> Weights:
     objective = Objective(SAINet(CONFIGS[state["model"]]), MARGIN)
     averaged = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
     objective.load_state_dict(averaged)
+    OnGrid(objective.model.parameters(), config.get("bits", 0)).put()
     settings = {k: v for k, v in config.items() if k not in ("out", "device", "threads", "workers", "validation")}
     settings["data"] = [Path(folder).name for folder in config["data"]]
     training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}

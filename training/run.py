@@ -1,5 +1,6 @@
 """The state of a training run: what is learned, how far it is, and its folder."""
 
+import copy
 import json
 import os
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from training.config import TrainConfig
 from training.grow import grow
 from training.losses import Objective, Published, RateDistortion
 from training.muon import Muon
+from training.quantise import OnGrid
 
 
 def make_objective(config: TrainConfig) -> Objective:
@@ -59,6 +61,7 @@ class Run:
         self.objective = make_objective(config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._average = AveragedModel(self.objective, multi_avg_fn=get_ema_multi_avg_fn(config.ema))  # type: ignore[no-untyped-call]
         self.optimizers = make_optimizers(config, self.objective)
+        self.grid = OnGrid(self.objective.model.parameters(), config.bits)
         self.step, self.seconds = 0, 0.0
         self.checkpoint = config.out / "checkpoint.pt"
         config.out.mkdir(parents=True, exist_ok=True)
@@ -70,8 +73,13 @@ class Run:
 
     @property
     def average(self) -> Objective:
-        """The objective with averaged weights."""
-        return cast(Objective, self._average.module)
+        """The objective with averaged weights, on their grid if the run has one."""
+        average = cast(Objective, self._average.module)
+        if not self.config.bits:
+            return average
+        average = copy.deepcopy(average)
+        OnGrid(average.model.parameters(), self.config.bits).put()
+        return average
 
     def spend(self, seconds: float) -> None:
         """Count time. All processes go by the first one's clock: they must agree on learning rate and end."""

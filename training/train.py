@@ -92,9 +92,11 @@ def train(config: TrainConfig) -> None:
             x = next(batches)
             reference = F.interpolate(x, scale_factor=1 / scale, mode="bicubic", antialias=True)
             percent = percent_of(torch.empty(config.batch).uniform_(*config.quality)).to(run.device)
+            run.grid.put()
             with torch.autocast(run.device.type, torch.bfloat16):
                 losses: Losses = forward(x, reference, percent)
             losses.total.backward()  # type: ignore[no-untyped-call]
+            run.grid.take()
             run.update(rate)
             window.append(torch.stack(losses).detach())
             spent = seconds_of(config) - started if run.step > first else 0.0  # compiling is not training
