@@ -19,6 +19,7 @@ from codec.command_options import encode_options, limits, options_of
 from codec.errors import CodecError, UnsupportedFormatError
 from codec.files import check_free, write_whole
 from codec.models import registry
+from codec.networks.packing import Packing
 from codec.opening import OnStale
 from codec.saving import FORMATS, check_suffix, saved
 from codec.serve.command import add_command as add_serve
@@ -129,7 +130,7 @@ def _export(args: argparse.Namespace) -> None:
         raise CodecError("export needs torch: pip install 'sain-codec[export]'")
     from codec.networks import graphs
 
-    for path in graphs.write(args.model, args.output, args.half, args.force):
+    for path in graphs.write(args.model, args.output, args.weights, args.force):
         _report({"output": str(path), "bytes": path.stat().st_size}, args.json, str(path))
 
 
@@ -178,7 +179,9 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("export", parents=[common], help="a model as two ONNX graphs")
     command.add_argument("model", nargs="?", default=registry.DEFAULT, help=f"(default: {registry.DEFAULT})")
     command.add_argument("-o", "--output", type=Path, default=Path(), help="folder to write to (default: this one)")
-    command.add_argument("--half", action="store_true", help="weights in half precision, as the package has them")
+    command.add_argument(
+        "--weights", choices=get_args(Packing), default="half", help="how they are stored (default: half precision)"
+    )
     command.add_argument("--force", action="store_true", help="replace existing files")
     command.set_defaults(run=_export)
 

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import sysconfig
+import zlib
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,10 +21,12 @@ from codec.errors import CodecError
 from codec.models import registry
 from codec.models.subnets import FoldedSubnet
 from codec.models.weights import read_weights
-from codec.networks import Engine, fused, graph_files
-from codec.networks.on_torch import network_of
+from codec.networks import Engine, fused, graph_files, graphs
+from codec.networks.on_torch import TorchNetwork, network_of
+from codec.networks.packing import grid_of, pack
 from codec.picture import Pixels
 from tests.conftest import PICTURES, levels_apart, psnr
+from training.quantise import quantised
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
@@ -152,7 +156,7 @@ def test_all_but_effort_works_without_torch(without_torch: dict[str, str], tmp_p
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("onnxscript")
     folder = tmp_path_factory.mktemp("graphs")
-    assert main(["export", "-o", str(folder), "--half"]) == 0
+    assert main(["export", "-o", str(folder)]) == 0
     return folder
 
 
@@ -192,3 +196,30 @@ def test_export_replaces_nothing_unless_told(exported: Path, capsys: pytest.Capt
     assert "exists: give --force" in capsys.readouterr().err
     assert main(["export", "no-such-model", "-o", str(exported)]) == 1
     assert "no model 'no-such-model'" in capsys.readouterr().err
+
+
+def test_grids_are_found_and_stored_exactly(one_photo: Pixels) -> None:
+    onnx = pytest.importorskip("onnx")
+    weights = read_weights(registry.path_of(registry.DEFAULT))
+    rounded = {name: quantised(torch.from_numpy(v).float(), 6).numpy() for name, v in weights.tensors.items()}
+    on_grid = replace(weights, tensors={name: v.astype(np.float16) for name, v in rounded.items()})
+    graph = graphs.export(on_grid, "upscale")
+    pack(graph, "grid")
+    onnx.checker.check_model(graph)
+    data = graph.SerializeToString()
+    assert len(zlib.compress(data, 9)) < 0.4 * registry.path_of(registry.DEFAULT).stat().st_size
+    lr = one_photo[:43, :49]
+    (result,) = onnxruntime.InferenceSession(data).run(None, {"pixels": lr, "condition": np.array([2.7], np.float32)})
+    assert levels_apart(result, TorchNetwork(network_of(on_grid), torch.device("cpu")).upscale(lr, 2.7)) <= 1
+
+
+def test_what_is_on_no_grid_is_not_stored_as_if_it_were(tmp_path: Path) -> None:
+    whole, step = grid_of(np.array([[3.0, -1.5], [0.0, 0.0], [1.0, 7.0]], np.float32)) or (None, None)
+    assert whole is not None
+    assert whole.tolist() == [[2, -1], [0, 0], [1, 7]]
+    assert step is not None
+    assert step[[0, 2]].tolist() == [1.5, 1.0]
+    assert grid_of(np.array([[1.0, 0.3333]], np.float32)) is None
+    with pytest.raises(CodecError, match="not trained on a grid"):
+        graphs.write("sain-x2-lite-42dba329", tmp_path, "grid")
+    assert not list(tmp_path.iterdir())

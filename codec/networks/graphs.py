@@ -23,6 +23,7 @@ from codec.models.sain import SAINet
 from codec.models.weights import Weights, read_weights
 from codec.networks.graph_files import PREFIX, WAYS, Way
 from codec.networks.on_torch import network_of
+from codec.networks.packing import Packing, pack
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -109,11 +110,10 @@ def structure(model: "ModelProto") -> bytes:
     return data
 
 
-def write(model: str, folder: Path, half: bool = False, force: bool = False) -> list[Path]:
+def write(model: str, folder: Path, packing: Packing = "single", force: bool = False) -> list[Path]:
     """`NAME.downscale.onnx` and `NAME.upscale.onnx` of a model, each a single file with weights; returns their paths.
 
-    `half`: weights as the package's own files hold them, in half precision. The arithmetic is single precision either
-    way. Raises `CodecError`.
+    Raises `CodecError`.
     """
     name = registry.resolve(model)
     weights = read_weights(registry.path_of(name))
@@ -121,24 +121,8 @@ def write(model: str, folder: Path, half: bool = False, force: bool = False) -> 
     for path, way in zip(paths, WAYS, strict=True):
         check_free(path, force)  # before the work
         graph = export(weights, way)
-        if half:
-            _halve(graph)
+        pack(graph, packing)
         about = {"model": name, "way": way, "scale": weights.config.scale, "tables": weights.tables.tolist()}
         graph.metadata_props.add(key="sain-codec", value=json.dumps(about))
         write_whole(path, graph.SerializeToString(deterministic=True), force)
     return paths
-
-
-def _halve(model: "ModelProto") -> None:
-    """Store weights in half precision; a cast before the graph widens them, once, when it is loaded."""
-    from onnx import TensorProto, helper, numpy_helper
-
-    casts = []
-    for tensor in model.graph.initializer:
-        if tensor.name.startswith(PREFIX):
-            name = tensor.name
-            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype("float16"), f"{name}.half"))
-            casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.node[:]
-    model.graph.node.extend(nodes)
