@@ -123,7 +123,9 @@ def write(model: str, folder: Path, half: bool = False, force: bool = False) -> 
         graph = export(weights, way)
         if half:
             _halve(graph)
-        about = {"model": name, "way": way, "scale": weights.config.scale, "tables": weights.tables.tolist()}
+        config = weights.config
+        about = {"model": name, "way": way, "scale": config.scale, "overlap": config.overlap}
+        about["tables"] = weights.tables.tolist()
         graph.metadata_props.add(key="sain-codec", value=json.dumps(about))
         write_whole(path, graph.SerializeToString(deterministic=True), force)
     return paths
