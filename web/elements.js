@@ -64,7 +64,7 @@ export class Shown {
     if (this.#over) return release(url);
     const picture = inPicture(img), target = picture ? document.createElement("source") : img;
     // such sizes keep the natural size, and with it a layout that depends on it
-    for (const [name, ours] of /** @type {const} */ ([["sizes", `${w}px`], ["srcset", `${url} ${width}w`]])) {
+    for (const [name, ours] of /** @type {const} */ ([["srcset", `${url} ${width}w`], ["sizes", `${w}px`]])) {
       this.#changed.set(name, { before: target.getAttribute(name), ours });
       target.setAttribute(name, ours);
     }
@@ -89,8 +89,8 @@ export class Shown {
     if (!this.#target) return;
     for (const [name, { before, ours }] of this.#changed) {
       if (this.#target.getAttribute(name) !== ours) continue; // the page's own by now
+      this.#target.setAttribute(name, before ?? "about:blank 1x"); // or Chromium's density would outlive the srcset
       if (before === null) this.#target.removeAttribute(name);
-      else this.#target.setAttribute(name, before);
     }
     if (this.#target !== img) this.#target.remove();
     if (this.#bound) img.style.aspectRatio = "";

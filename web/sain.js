@@ -127,6 +127,16 @@ const isOurs = (node) => node instanceof HTMLImageElement && node.matches(SELECT
 
 const all = () => /** @type {NodeListOf<HTMLImageElement>} */ (document.querySelectorAll(SELECTOR));
 
+/** Zooming, or moving the window to another screen, changes how many pixels a CSS pixel has. */
+function onDensity() {
+  const query = matchMedia(`(resolution: ${window.devicePixelRatio}dppx)`);
+  const onChange = () => {
+    all().forEach(consider);
+    onDensity();
+  };
+  query.addEventListener("change", onChange, { once: true });
+}
+
 function start() {
   const script = [...document.scripts].find(({ src }) => src === import.meta.url);
   const { models, runtime } = script?.dataset ?? {};
@@ -147,8 +157,7 @@ function start() {
   // loads do not bubble, but can be caught on their way down
   const onLoad = (/** @type {Event} */ { target }) => target instanceof Node && isOurs(target) && consider(target);
   document.addEventListener("load", onLoad, true);
-  // the zoom of a window changes how many pixels a CSS pixel has
-  window.addEventListener("resize", () => all().forEach(consider));
+  onDensity();
   all().forEach(watch);
 }
 

@@ -17,6 +17,7 @@ POLICY = (
 class Handler(SimpleHTTPRequestHandler):
     """Files of a folder."""
 
+    policy = POLICY
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".js": "text/javascript",
         ".mjs": "text/javascript",
@@ -26,7 +27,7 @@ class Handler(SimpleHTTPRequestHandler):
     def end_headers(self) -> None:
         for name, value in ISOLATED.items():
             self.send_header(name, value)
-        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("Content-Security-Policy", self.policy)
         self.send_header("Cache-Control", "max-age=60")
         super().end_headers()
 
