@@ -1,7 +1,7 @@
 // Our header in a JPEG's metadata, as the Python package's codec/header.py, embed.py and carriers/jpeg.py read it.
 
-import { Trouble } from "./jpeg.js";
 import { recognise } from "./tables.js";
+import { Trouble } from "./trouble.js";
 
 /** @typedef {import("./jpeg.js").Jpeg} Jpeg */
 /** @typedef {Record<string, {scale: number, tables: number[][]}>} Known models by name, the oldest first */

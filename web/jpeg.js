@@ -1,7 +1,6 @@
 // What a JPEG's segments say, read as Pillow reads them. Knows nothing of headers or networks.
 
-/** Why a picture stays as it is: one line for whoever reads the console. */
-export class Trouble extends Error {}
+import { Trouble } from "./trouble.js";
 
 /**
  * @typedef {object} Jpeg

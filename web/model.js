@@ -1,7 +1,7 @@
 // Model files: the network and what must be known of it.
 
-import { Trouble } from "./jpeg.js";
 import { openSession } from "./runtime.js";
+import { Trouble } from "./trouble.js";
 
 /** @typedef {import("./runtime.js").Places} Places */
 

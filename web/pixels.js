@@ -1,6 +1,6 @@
 // The pixels of a JPEG, exactly those that the network was trained for: libjpeg's, untouched by colour management.
 
-import { Trouble } from "./jpeg.js";
+import { Trouble } from "./trouble.js";
 
 // 16x16 pixels, red beside blue, with half the chroma; and its ninth row as libjpeg decodes it
 const SAMPLE =

@@ -1,6 +1,6 @@
 // The page's side of the worker: one picture at a time, and an end to workers that die or say nothing.
 
-import { Trouble } from "./jpeg.js";
+import { Trouble } from "./trouble.js";
 
 /** @typedef {import("./worker.js").Job} Job */
 /** @typedef {import("sain-codec").Restored} Restored */

@@ -1,6 +1,6 @@
 // ONNX Runtime, fetched when first needed: the WebGPU build where there is an adapter, else the one without.
 
-import { Trouble } from "./jpeg.js";
+import { Trouble } from "./trouble.js";
 
 /** @typedef {typeof import("onnxruntime-web")} Ort */
 /** @typedef {{models: string, runtime: string, threads: number}} Places `threads` 0: as many as cores, at most four */
@@ -59,7 +59,8 @@ async function fetchRuntime(places) {
  * @returns {Promise<Session>}
  */
 async function open(ort, graph, kind) {
-  const session = await ort.InferenceSession.create(graph, { executionProviders: [kind] });
+  // errors only: ours are told
+  const session = await ort.InferenceSession.create(graph, { executionProviders: [kind], logSeverityLevel: 3 });
   return {
     kind,
     threads: ort.env.wasm.numThreads ?? 1,

@@ -1,8 +1,8 @@
 // Pictures of sain-codec at full size: <img data-sain src="photo.jpg">. See README.md.
 
 import { Shown, isTooSmall, isTurned } from "./elements.js";
-import { Trouble } from "./jpeg.js";
 import { Restorer } from "./restore.js";
+import { Trouble } from "./trouble.js";
 
 /**
  * @typedef {object} State of an img

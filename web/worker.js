@@ -1,19 +1,20 @@
 // Restores one picture after the other, away from the page's thread.
 
 import { checkFresh, findHeader, recognisedHeader } from "./header.js";
-import { Trouble, readJpeg } from "./jpeg.js";
+import { readJpeg } from "./jpeg.js";
 import { fetched, loadModel } from "./model.js";
 import { pixelsOf } from "./pixels.js";
 import { png, turned } from "./png.js";
 import { condition, isUnusual } from "./tables.js";
 import { cropped, place, tiles } from "./tiles.js";
+import { Trouble } from "./trouble.js";
 
 /** @typedef {import("./jpeg.js").Jpeg} Jpeg */
 /** @typedef {import("./header.js").Header} Header */
 /** @typedef {import("./runtime.js").Places} Places */
 /** @typedef {{url: string, credentials: RequestCredentials, turn: boolean, places: Places}} Job */
 
-const TILE = 256; // LR pixels a side, without overlap
+const TILE = 384; // LR pixels a side, without overlap
 const MOST = 1e8; // pixels of a restored picture
 const PLAIN = "plain"; // no network: the file holds the picture at full size
 

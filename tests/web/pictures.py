@@ -36,6 +36,8 @@ def turned_photo(orientation: int, size: tuple[int, int] = (44, 28)) -> Image.Im
 def small_files() -> dict[str, bytes]:
     """Name -> file."""
     first, second, third = (pixels_of(PICTURES / f"kodim{n}-crop.png") for n in ("04", "08", "23"))
+    sample = pixels_of(SAMPLE)
+    wide = np.hstack([sample[300:341], sample[340:381, ::-1]])[:, :1001]
     grey = np.array(Image.fromarray(first).convert("L"))
     return {
         "usual": codec.encode(first, 75),
@@ -49,7 +51,7 @@ def small_files() -> dict[str, bytes]:
         "no-header": codec.encode(first[:48, :64], 60, header="none"),
         "tiny": codec.encode(second[:3, :5], 80),
         "profile": codec.encode(with_profile(first[:64, :64], SRGB), 70),
-        "several-tiles": codec.encode(pixels_of(SAMPLE)[300:371, 40:680], 50),
+        "several-tiles": codec.encode(wide, 50),
     }
 
 
