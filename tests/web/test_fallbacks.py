@@ -14,7 +14,7 @@ from codec import embed
 from codec.models import registry
 from tests.conftest import PICTURES, pixels_of
 from tests.serve.browser import Browser
-from tests.web.site import Site, served
+from tests.web.site import WEB, Site, served
 from tests.web.test_restore import restored
 
 PHOTO = PICTURES / "kodim04-crop.png"
@@ -199,6 +199,27 @@ def test_a_worker_that_died_is_replaced(browser: Browser, site: Site, small: byt
     open_pictures(browser, site, {"deadly": small, "survivor": small}, variant="/once")
     assert stays(browser, "deadly") == "the worker died: Uncaught Error: out of memory"
     assert restored(browser, "survivor").size == (192, 144)
+
+
+def test_an_idle_worker_ends_and_another_one_takes_its_place(browser: Browser, site: Site, small: bytes) -> None:
+    site.variants.add("/brief")
+    usual = (WEB / "restore.js").read_text()
+    site.files["/brief/restore.js"] = usual.replace("IDLE = 60_000", "IDLE = 200").encode()
+    assert site.files["/brief/restore.js"] != usual.encode()
+    site.files["/count.js"] = b"""
+      window.workers = [];
+      const Usual = Worker;
+      window.Worker = class extends Usual {
+        constructor(...how) { super(...how); workers.push("started"); }
+        terminate() { super.terminate(); workers.push("ended"); }
+      };"""
+    open_pictures(browser, site, {"before": small}, variant="/brief", head='<script src="/count.js"></script>')
+    assert restored(browser, "before").size == (192, 144)
+    browser.until("workers.length === 2")
+    browser.value("document.body.insertAdjacentHTML('beforeend', '<img id=after data-sain src=/before.jpg width=200>')")
+    assert restored(browser, "after").size == (192, 144)
+    browser.until("workers.join() === 'started,ended,started,ended'")
+    assert browser.warnings == []
 
 
 def test_a_browser_that_gives_other_pixels_is_noticed(browser: Browser, site: Site, small: bytes) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+import codec
 from codec.picture import Pixels
 from codec.rescaler import _tiles
 from tests.conftest import PICTURES, pixels_of
@@ -73,6 +74,7 @@ def test_the_package_holds_what_it_needs_and_no_more(node: str) -> None:
     }
     assert imported | {"sain.js", "worker.js"} == sources
     assert package["files"] == ["*.js", "sain.d.ts"]
+    assert package["version"] == codec.__version__
     assert all((WEB / path).is_file() for path in ("sain.d.ts", "README.md"))
     script = "import('./web/sain.js').then(({ configure }) => process.exit(typeof configure === 'function' ? 0 : 1))"
     assert subprocess.run([node, "-e", script], cwd=WEB.parent, check=False).returncode == 0

@@ -13,7 +13,7 @@ from codec.models import registry
 from tests.conftest import PICTURES, levels_apart, pixels_of
 from tests.serve.browser import Browser
 from tests.web.pictures import SRGB, is_progressive, shown, small_files, swapped_profile, turned_photo, with_profile
-from tests.web.site import RUNTIME, Site
+from tests.web.site import RUNTIME, Site, served
 
 LOOK = """(img) => { const c = document.createElement("canvas"); [c.width, c.height] = [24, 24];
   const x = c.getContext("2d"); x.drawImage(img, 0, 0, 24, 24); return [...x.getImageData(0, 0, 24, 24).data]; }"""
@@ -148,6 +148,22 @@ def test_a_colour_profile_goes_on_to_be_honoured(browser: Browser, site: Site) -
     assert np.abs(full - small).mean() < 4
     plain = np.array(img.resize((24, 24)), float)
     assert np.abs(full.reshape(24, 24, 4)[..., :3] - plain).mean() > 20  # that profile does change colours
+
+
+def test_the_module_works_from_another_origin(browser: Browser, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(site, {"own": codec.encode(PICTURES / "kodim04-crop.png", 60)})
+    allowed = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+    with served(Site(allowed)) as cdn:
+        cdn.folders, cdn.policy = site.folders, "worker-src *"
+        monkeypatch.setattr(site, "policy", f"worker-src blob: {cdn.url}")
+        places = f'data-models="{cdn.url}/models/" data-runtime="{cdn.url}{RUNTIME}"'
+        script = f'<script type="module" src="{cdn.url}/sain.js" {places}></script>'
+        img = '<img id="own" data-sain src="/own.jpg" width="200">'
+        site.files["/cdn.html"] = f'<html><script src="/recorder.js"></script>{script}{img}</html>'.encode()
+        browser.open(f"{site.url}/cdn.html")
+        assert restored(browser, "own").size == (192, 144)
+        assert browser.warnings == []
+        assert not [path for path in site.fetched if path.endswith((".mjs", ".wasm", ".onnx", "sain.js", "worker.js"))]
 
 
 def test_pictures_that_come_or_change_later_are_restored_too(browser: Browser, site: Site) -> None:
