@@ -14,7 +14,8 @@ for (let orientation = 1; orientation <= 8; orientation++) {
 }
 // a "network" that only enlarges: tiles must come together to the same picture, whatever they are cut into
 const [tile, overlap] = cuts, scale = 2;
-const full = { pixels: new Uint8Array(2 * width * (2 * height - 1) * 3), width: 2 * width, height: 2 * height - 1, channels: 3 };
+const [fullWidth, fullHeight] = [2 * width, 2 * height - 1]; // of an odd height
+const full = { pixels: new Uint8Array(fullWidth * fullHeight * 3), width: fullWidth, height: fullHeight, channels: 3 };
 const sizes = [];
 for (const cut of channels === 3 ? tiles(width, height, tile, overlap) : []) {
   const part = cropped(picture.pixels, width, cut.x.outer, cut.y.outer), w = cut.x.outer.stop - cut.x.outer.start;
