@@ -5,7 +5,7 @@ RUN := $(VENV)/bin
 IMAGE ?=
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test lint bench rd nightly figures clean
+.PHONY: help demo web test lint bench rd nightly figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,11 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 
 demo: $(VENV)/.ready ## encode and decode a photo (IMAGE=path for yours), print figures, write demo/
 	$(RUN)/codec demo $(if $(IMAGE),'$(IMAGE)')
+
+web: $(VENV)/.ready ## restore pictures in a browser: sets up web/, serves its demo (needs npm)
+	npm ci --prefix web --no-audit --no-fund
+	$(RUN)/python -m web.build
+	$(RUN)/python -m web.serve
 
 test: $(VENV)/.ready lint ## lint, type-check and run all tests
 	$(RUN)/pytest

@@ -34,7 +34,7 @@ class Rescaler:
     def __init__(self, network: Network, config: SAINConfig, tables: Table) -> None:
         self.network, self.config, self.tables = network, config, tables
         self.scale = config.scale
-        self.overlap = config.reach + config.reach % 2
+        self.overlap = config.overlap
 
     def lr_size(self, full: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the LR picture of a `full` sized one."""

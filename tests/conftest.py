@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from codec.cli import main
 from codec.picture import Pixels
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -63,6 +64,15 @@ def kodak() -> list[Path]:
     if not paths:
         pytest.skip("the Kodak pictures are not at hand")
     return paths
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default model's graphs, as `codec export` writes them."""
+    pytest.importorskip("onnxscript")
+    folder = tmp_path_factory.mktemp("graphs")
+    assert main(["export", "-o", str(folder)]) == 0
+    return folder
 
 
 @pytest.fixture(autouse=True)

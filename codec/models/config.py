@@ -31,6 +31,11 @@ class SAINConfig:
         kind, _, spec = self.latent.partition(":")
         return coarse + (receptive_field(spec) if kind == "conditional" else 0)
 
+    @property
+    def overlap(self) -> int:
+        """`reach`, rounded up to even, for the 2x2 folds of every tile must be those of the whole picture."""
+        return self.reach + self.reach % 2
+
     def to_json(self) -> dict[str, Any]:
         """Lists, strings and booleans only."""
         return asdict(self)

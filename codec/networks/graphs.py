@@ -122,7 +122,9 @@ def write(model: str, folder: Path, packing: Packing = "single", force: bool = F
         check_free(path, force)  # before the work
         graph = export(weights, way)
         pack(graph, packing)
-        about = {"model": name, "way": way, "scale": weights.config.scale, "tables": weights.tables.tolist()}
+        config = weights.config
+        about = {"model": name, "way": way, "scale": config.scale, "overlap": config.overlap}
+        about["tables"] = weights.tables.tolist()
         graph.metadata_props.add(key="sain-codec", value=json.dumps(about))
         write_whole(path, graph.SerializeToString(deterministic=True), force)
     return paths

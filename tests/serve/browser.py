@@ -18,16 +18,17 @@ STARTING = "import os, sys; i, o, *c = sys.argv[1:]; os.dup2(int(i), 3); os.dup2
 
 
 class Browser:
-    """One page. `errors` collects what it logs, refused scripts and styles among them."""
+    """One page. `errors` collects what it logs, refused scripts and styles among them; `warnings` what it warns of."""
 
-    def __init__(self, profile: Path) -> None:
+    def __init__(self, profile: Path, *more: str) -> None:
         assert CHROMIUM
         its_in, self._out = os.pipe()
         self._in, its_out = os.pipe()
         quiet = [f"--disable-{what}" for what in ("gpu", "quic", "background-networking", "component-update", "sync")]
         options = ["--headless", "--no-sandbox", "--no-first-run", *quiet, f"--user-data-dir={profile}"]
+        options += ["--remote-debugging-pipe"]
         self.process = subprocess.Popen(
-            [sys.executable, "-c", STARTING, str(its_in), str(its_out), CHROMIUM, *options, "--remote-debugging-pipe"],
+            [sys.executable, "-c", STARTING, str(its_in), str(its_out), CHROMIUM, *options, *more],
             pass_fds=(its_in, its_out),
             stderr=subprocess.DEVNULL,
         )
@@ -35,6 +36,7 @@ class Browser:
         os.close(its_out)
         self._count, self._rest, self._session = 0, b"", ""
         self.errors: list[str] = []
+        self.warnings: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "DOM"):
@@ -69,10 +71,13 @@ class Browser:
             self.errors.append(str(event["params"]["exceptionDetails"]))
         if event.get("method") == "Log.entryAdded" and event["params"]["entry"]["level"] == "error":
             self.errors.append(event["params"]["entry"]["text"])
+        if event.get("method") == "Runtime.consoleAPICalled" and event["params"]["type"] == "warning":
+            self.warnings.append(str(event["params"]["args"][0].get("value")))
 
     def value(self, script: str) -> Any:
-        """Of a JavaScript expression."""
-        return self.call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+        """Of a JavaScript expression, or of what it promises."""
+        answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+        return answer["result"].get("value")
 
     def until(self, script: str) -> None:
         """Wait for an expression to become true."""
