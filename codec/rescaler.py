@@ -19,13 +19,14 @@ from codec.models.config import SAINConfig
 from codec.models.description import lr_size
 from codec.models.weights import read_weights
 from codec.networks import ANY, Engine, Network
+from codec.networks.graph_files import WAYS
 from codec.picture import Pixels
 
 MARGIN = 4
 """LR pixels by which a picture is mirrored outwards before it is downscaled: beyond them, the convolutions' zero
 padding no longer colours the border. Training cuts off the same margin."""
-TILE = 512
-"""LR pixels a side of a tile, without overlap; even, for subnets fold pixels two by two."""
+TILE = 384
+"""LR pixels a side of a tile at most, without overlap: some 300 MB of memory."""
 
 
 class Rescaler:
@@ -34,7 +35,7 @@ class Rescaler:
     def __init__(self, network: Network, config: SAINConfig, tables: Table) -> None:
         self.network, self.config, self.tables = network, config, tables
         self.scale = config.scale
-        self.overlap = config.overlap
+        self.overlap = {way: config.overlap(way) for way in WAYS}
 
     def lr_size(self, full: tuple[int, int]) -> tuple[int, int]:
         """Width and height of the LR picture of a `full` sized one."""
@@ -45,7 +46,7 @@ class Rescaler:
         s, m = self.scale, MARGIN
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
-        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
+        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap["downscale"]), progress):
             x = _rgb(_mirrored(pixels, _scaled(outer, s), s * m))
             small = self.network.downscale(x, condition)[cut]
             lr[inner] = small if lr.ndim == 3 else _grey(small)
@@ -66,7 +67,7 @@ class Rescaler:
         """
         s, grey = self.scale, grey or lr.ndim == 2
         out = np.empty((lr.shape[0] * s, lr.shape[1] * s) + (() if grey else (3,)), np.uint8)
-        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap), progress):
+        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap["upscale"]), progress):
             restored = self.network.upscale(_rgb(lr[outer]), condition)[_scaled(cut, s)]
             out[_scaled(inner, s)] = _grey(restored) if grey else restored
         return out[: full[1], : full[0]]
@@ -114,13 +115,15 @@ def _mirrored(pixels: Pixels, window: Window, pad: int) -> Pixels:
 def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
     """For each tile: where it lies, what must be computed for it, and where it lies in what was computed.
 
-    `tile` and `overlap` are even, so that the 2x2 folds of every tile are those of the whole picture.
+    Tiles are of equal sizes of at most `tile`, for narrow ones would be mostly overlap, and even as `overlap` is: the
+    2x2 folds of every tile are those of the whole picture.
     """
 
     def spans(length: int) -> list[tuple[slice, slice, slice]]:
-        result = []
-        for start in range(0, length, tile):
-            stop = min(start + tile, length)
+        result, side = [], -(-length // -(-length // tile))
+        side += side % 2
+        for start in range(0, length, side):
+            stop = min(start + side, length)
             first, last = max(0, start - overlap), min(length, stop + overlap)
             result.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
         return result

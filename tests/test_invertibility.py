@@ -114,11 +114,12 @@ def test_modulation_is_felt() -> None:
 def test_reach_is_no_smaller_than_the_receptive_field(name: str) -> None:
     # a change of one LR pixel must leave everything beyond `reach` untouched
     net = random_net(CONFIGS[name])
-    side = 2 * min(net.config.reach, 60) + 3
+    reach = net.config.reach("upscale")
+    side = 2 * min(reach, 60) + 3
     lr = torch.rand(1, 3, 1 if name != "sain-x2-lite" else 3, side)
     changed = lr.clone()
     changed[..., 0] += 1
     condition = torch.tensor([3.0])
     difference = (net.upscale(lr, condition) - net.upscale(changed, condition)).abs().amax((0, 1, 2))
     assert difference[: net.config.scale].max() > 0
-    assert difference[net.config.scale * (net.config.reach + 1) :].max() < 1e-6 if side > net.config.reach + 1 else True
+    assert difference[net.config.scale * (reach + 1) :].max() < 1e-6 if side > reach + 1 else True

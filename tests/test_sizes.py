@@ -71,10 +71,10 @@ def test_grey_is_colour_without_colour(resc: Rescaler) -> None:
 
 @pytest.mark.parametrize("name", registry.available())
 def test_overlap_is_what_the_network_reaches(name: str) -> None:
-    # one pixel changed in the middle: nothing beyond `overlap` feels it, and the upscaling network uses most of that
+    # one pixel changed in the middle: nothing beyond `overlap` feels it, and the upscaling network uses most of it
     resc, condition = rescaler.load(name, Engine("cpu", "torch")), torch.tensor([3.0])
     net = resc.network.net
-    s, middle = resc.scale, 2 * resc.overlap
+    s, middle = resc.scale, 2 * resc.overlap["upscale"]
 
     def felt(network: Callable[[Tensor, Tensor], Tensor], grain: int, out: int) -> int:
         """The farthest LR column that a change reaches; it is `grain` pixels of the input, `out` of the output."""
@@ -85,8 +85,10 @@ def test_overlap_is_what_the_network_reaches(name: str) -> None:
         columns = difference.reshape(2 * middle, out).amax(1).nonzero()[:, 0] - middle
         return int(columns.abs().max())
 
-    assert 0 < felt(net.downscale, s, 1) <= resc.config.reach
-    assert 3 * resc.config.reach // 4 < felt(net.upscale, 1, s) <= resc.config.reach
+    for way, grain, out in (("downscale", s, 1), ("upscale", 1, s)):
+        reach = resc.config.reach(way)
+        assert reach <= resc.overlap[way] <= reach + 1
+        assert reach // 2 < felt(getattr(net, way), grain, out) <= reach
 
 
 def test_a_smaller_overlap_shows(resc: Rescaler) -> None:
@@ -95,7 +97,7 @@ def test_a_smaller_overlap_shows(resc: Rescaler) -> None:
     lr = resc.downscale(photo, 3.0)
     restored = resc.upscale(lr, 3.0, (150, 140))
     careless = Rescaler(resc.network, resc.config, resc.tables)
-    careless.overlap = 2
+    careless.overlap = dict.fromkeys(careless.overlap, 2)
     assert levels_apart(careless.downscale(photo, 3.0, tile=34), lr) > 1
     assert levels_apart(careless.upscale(lr, 3.0, (150, 140), tile=34), restored) > 1
 

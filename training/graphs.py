@@ -11,9 +11,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from codec.models import registry
+from codec.models.config import Way
 from codec.models.weights import Weights, read_weights
 from codec.networks import graphs
-from codec.networks.graph_files import FOLDER, WAYS, Way, path_of
+from codec.networks.graph_files import FOLDER, WAYS, path_of
 
 
 def main() -> None:

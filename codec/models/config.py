@@ -1,7 +1,10 @@
 """What makes a network: blocks, latent, modulation, as they are written in weight files. Knows no torch."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
+
+Way = Literal["downscale", "upscale"]
+"""Of a picture through a network."""
 
 
 @dataclass(frozen=True)
@@ -20,21 +23,22 @@ class SAINConfig:
         """HR pixels per LR pixel along one side: 2 for each Haar level."""
         return 1 << len(self.levels)
 
-    @property
-    def reach(self) -> int:
-        """Receptive field to each side, in LR pixels: tiles that overlap by this much join without a seam."""
+    def reach(self, way: Way) -> int:
+        """Receptive field to each side, in LR pixels."""
         coarse = sum(
             -(-sum(receptive_field(spec) for spec in block.values()) // (1 << (len(self.levels) - 1 - i)))
             for i, level in enumerate(self.levels)
             for block in level
         )
         kind, _, spec = self.latent.partition(":")
-        return coarse + (receptive_field(spec) if kind == "conditional" else 0)
+        return coarse + (receptive_field(spec) if kind == "conditional" and way == "upscale" else 0)
 
-    @property
-    def overlap(self) -> int:
-        """`reach`, rounded up to even, for the 2x2 folds of every tile must be those of the whole picture."""
-        return self.reach + self.reach % 2
+    def overlap(self, way: Way) -> int:
+        """LR pixels by which tiles that overlap join without a seam: the reach.
+
+        Rounded up to even, for the 2x2 folds of every tile must be those of the whole picture.
+        """
+        return self.reach(way) + self.reach(way) % 2
 
     def to_json(self) -> dict[str, Any]:
         """Lists, strings and booleans only."""

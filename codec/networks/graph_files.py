@@ -7,15 +7,14 @@ by the hash of the network's configuration, so that all weights of one network f
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
-from codec.models.config import SAINConfig
+from codec.models.config import SAINConfig, Way
 
 FOLDER = Path(__file__).parent.parent / "graphs"
 PREFIX = "net."
 """Before a weight's name in a graph."""
 
-Way = Literal["downscale", "upscale"]
 WAYS: tuple[Way, ...] = get_args(Way)
 
 

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from codec.errors import CodecError
 from codec.files import check_free, write_whole
 from codec.models import registry
+from codec.models.config import Way
 from codec.models.sain import SAINet
 from codec.models.weights import Weights, read_weights
-from codec.networks.graph_files import PREFIX, WAYS, Way
+from codec.networks.graph_files import PREFIX, WAYS
 from codec.networks.on_torch import network_of
 from codec.networks.packing import Packing, pack
 
@@ -123,7 +124,7 @@ def write(model: str, folder: Path, packing: Packing = "single", force: bool = F
         graph = export(weights, way)
         pack(graph, packing)
         config = weights.config
-        about = {"model": name, "way": way, "scale": config.scale, "overlap": config.overlap}
+        about = {"model": name, "way": way, "scale": config.scale, "overlap": config.overlap(way)}
         about["tables"] = weights.tables.tolist()
         graph.metadata_props.add(key="sain-codec", value=json.dumps(about))
         write_whole(path, graph.SerializeToString(deterministic=True), force)

@@ -11,9 +11,10 @@ import numpy as np
 import onnxruntime
 
 from codec.errors import CodecError
+from codec.models.config import Way
 from codec.models.weights import Weights
 from codec.networks import Precision
-from codec.networks.graph_files import PREFIX, Way, path_of
+from codec.networks.graph_files import PREFIX, path_of
 from codec.picture import Pixels
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from codec.errors import CodecError
+from codec.models.config import Way
 from codec.models.sain import SAINet
 from codec.models.weights import Weights
 from codec.networks import Precision, fused
-from codec.networks.graph_files import Way
 from codec.picture import Pixels
 
 # OpenMP's threads do not survive a fork, and a child that waits for them waits for ever
