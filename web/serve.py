@@ -37,7 +37,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Serve the demo, on this machine only.")
     parser.add_argument("--port", type=int, default=8080)
     port = parser.parse_args().port
-    with ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(HERE))) as server:
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(HERE)))
+    except OSError as error:
+        parser.error(f"cannot listen on port {port}: {error.strerror}; give another --port")
+    with server:
         print(f"http://127.0.0.1:{server.server_address[1]}/demo/ (Ctrl-C ends it)", flush=True)
         try:
             server.serve_forever()
