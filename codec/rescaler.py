@@ -9,13 +9,12 @@ from functools import lru_cache
 from importlib import import_module
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 from tqdm import tqdm
 
 from codec.jpeg.tables import Table
 from codec.models import registry
-from codec.models.config import SAINConfig
+from codec.models.config import SAINConfig, Way
 from codec.models.description import lr_size
 from codec.models.weights import read_weights
 from codec.networks import ANY, Engine, Network
@@ -25,8 +24,8 @@ from codec.picture import Pixels
 MARGIN = 4
 """LR pixels by which a picture is mirrored outwards before it is downscaled: beyond them, the convolutions' zero
 padding no longer colours the border. Training cuts off the same margin."""
-TILE = 384
-"""LR pixels a side of a tile at most, without overlap: some 300 MB of memory."""
+COMPUTED = 512
+"""LR pixels a side of what is computed at once, overlap included: some 300 MB of memory."""
 
 
 class Rescaler:
@@ -41,12 +40,12 @@ class Rescaler:
         """Width and height of the LR picture of a `full` sized one."""
         return lr_size(full, self.scale)
 
-    def downscale(self, pixels: Pixels, condition: float, tile: int = TILE, progress: bool = False) -> Pixels:
+    def downscale(self, pixels: Pixels, condition: float, tile: int | None = None, progress: bool = False) -> Pixels:
         """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`; grey `[H, W]` -> `[ceil(H/s), ceil(W/s)]`."""
         s, m = self.scale, MARGIN
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
-        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap["downscale"]), progress):
+        for inner, outer, cut in _shown(self._tiles(lr.shape, "downscale", tile), progress):
             x = _rgb(_mirrored(pixels, _scaled(outer, s), s * m))
             small = self.network.downscale(x, condition)[cut]
             lr[inner] = small if lr.ndim == 3 else _grey(small)
@@ -57,7 +56,7 @@ class Rescaler:
         lr: Pixels,
         condition: float,
         full: tuple[int, int],
-        tile: int = TILE,
+        tile: int | None = None,
         progress: bool = False,
         grey: bool = False,
     ) -> Pixels:
@@ -67,10 +66,14 @@ class Rescaler:
         """
         s, grey = self.scale, grey or lr.ndim == 2
         out = np.empty((lr.shape[0] * s, lr.shape[1] * s) + (() if grey else (3,)), np.uint8)
-        for inner, outer, cut in _shown(_tiles(lr.shape[0], lr.shape[1], tile, self.overlap["upscale"]), progress):
+        for inner, outer, cut in _shown(self._tiles(lr.shape, "upscale", tile), progress):
             restored = self.network.upscale(_rgb(lr[outer]), condition)[_scaled(cut, s)]
             out[_scaled(inner, s)] = _grey(restored) if grey else restored
         return out[: full[1], : full[0]]
+
+    def _tiles(self, shape: tuple[int, ...], way: Way, tile: int | None) -> "Iterator[Tile]":
+        overlap = self.overlap[way]
+        return _tiles(shape[0], shape[1], tile or max(COMPUTED - 2 * overlap, COMPUTED // 2), overlap)
 
 
 def _rgb(pixels: Pixels) -> Pixels:
@@ -103,24 +106,34 @@ def _mirrored(pixels: Pixels, window: Window, pad: int) -> Pixels:
 
     As `np.pad` with `"symmetric"`, but that would copy the whole picture.
     """
+    for axis, span in enumerate(window):
+        pixels = _span(pixels, axis, span.start - pad, span.stop - pad)
+    return pixels
 
-    def places(span: slice, length: int) -> npt.NDArray[np.intp]:
-        i = np.arange(span.start - pad, span.stop - pad) % (2 * length)
-        mirrored: npt.NDArray[np.intp] = np.minimum(i, 2 * length - 1 - i)
-        return mirrored
 
-    return pixels[np.ix_(places(window[0], pixels.shape[0]), places(window[1], pixels.shape[1]))]
+def _span(pixels: Pixels, axis: int, first: int, last: int) -> Pixels:
+    """Rows or columns `first` to `last`; of those beyond the picture, what they mirror. Only these are slow."""
+    length, inside = pixels.shape[axis], [slice(None)] * pixels.ndim
+    inside[axis] = slice(max(first, 0), max(min(last, length), 0))
+    if first >= 0 and last <= length:
+        return pixels[tuple(inside)]
+    i = np.arange(first, last) % (2 * length)
+    i = np.minimum(i, 2 * length - 1 - i)
+    before, behind = min(max(0, -first), len(i)), min(max(0, last - length), len(i))
+    parts = [pixels.take(i[:before], axis), pixels[tuple(inside)], pixels.take(i[len(i) - behind :], axis)]
+    return np.concatenate(parts, axis)
 
 
 def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
     """For each tile: where it lies, what must be computed for it, and where it lies in what was computed.
 
     Tiles are of equal sizes of at most `tile`, for narrow ones would be mostly overlap, and even as `overlap` is: the
-    2x2 folds of every tile are those of the whole picture.
+    2x2 folds of every tile are those of the whole picture. What is no larger than a tile with its overlap is not cut.
     """
 
     def spans(length: int) -> list[tuple[slice, slice, slice]]:
-        result, side = [], -(-length // -(-length // tile))
+        count = 1 if length <= tile + 2 * overlap else -(-length // tile)
+        result, side = [], -(-length // count)
         side += side % 2
         for start in range(0, length, side):
             stop = min(start + side, length)

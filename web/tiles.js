@@ -20,10 +20,14 @@ export function spans(length, tile, overlap) {
 }
 
 /**
- * Tiles of equal sizes, as far as they go: fewer shapes for a GPU, and no narrow ones that are mostly overlap.
- * @param {number} length @param {number} most
+ * Tiles of equal sizes, as far as they go: fewer shapes for a GPU, and no narrow ones that are mostly overlap. What is no
+ * larger than a tile with its overlap is not cut.
+ * @param {number} length @param {number} most @param {number} overlap
  */
-const even = (length, most) => 2 * Math.ceil(length / Math.ceil(length / most) / 2);
+const side = (length, most, overlap) => {
+  const count = length <= most + 2 * overlap ? 1 : Math.ceil(length / most);
+  return 2 * Math.ceil(length / count / 2);
+};
 
 /**
  * @param {number} width @param {number} height
@@ -32,8 +36,8 @@ const even = (length, most) => 2 * Math.ceil(length / Math.ceil(length / most) /
  * @returns {{x: Cut, y: Cut}[]}
  */
 export function tiles(width, height, most, overlap) {
-  const across = spans(width, even(width, most), overlap);
-  return spans(height, even(height, most), overlap).flatMap((y) => across.map((x) => ({ x, y })));
+  const across = spans(width, side(width, most, overlap), overlap);
+  return spans(height, side(height, most, overlap), overlap).flatMap((y) => across.map((x) => ({ x, y })));
 }
 
 /**

@@ -44,9 +44,9 @@ class _Convolution:
         return self._run(x, "none", [])
 
     def plus(self, x: Tensor, residual: Tensor) -> Tensor:
-        """Added to `residual`."""
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise.binary(
-            x, residual, self.weight, self.bias, [1, 1], [1, 1], [1, 1], 1, "add", 1.0, None, [], None
+        """Added to `residual`, in its place."""
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise_.binary(
+            residual, x, self.weight, self.bias, [1, 1], [1, 1], [1, 1], 1, "add", 1.0, None, [], None
         )
         return y
 

@@ -66,7 +66,7 @@ class TorchNetwork:
 
 
 def _bytes(x: Tensor) -> Pixels:
-    array: Pixels = (x[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    array: Pixels = x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).cpu().numpy()
     return array
 
 
