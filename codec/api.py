@@ -83,15 +83,8 @@ def encode(
     wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form=header)
-    job = Job(
-        format,
-        options,
-        strip,
-        max_pixels=max_pixels,
-        progress=progress,
-        engine=Engine(device, backend, precision),
-        effort=effort,
-    )
+    engine = Engine(device, backend, precision)
+    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, engine=engine, effort=effort)
     return scaling.encode(image, job, wish, models).data
 
 
@@ -122,15 +115,9 @@ def encode_detached(
     wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form="none")
+    engine = Engine(device, backend, precision)
     job = Job(
-        format,
-        options,
-        strip,
-        max_pixels=max_pixels,
-        progress=progress,
-        engine=Engine(device, backend, precision),
-        detached=True,
-        effort=effort,
+        format, options, strip, max_pixels=max_pixels, progress=progress, engine=engine, detached=True, effort=effort
     )
     return scaling.encode(image, job, wish, models)
 

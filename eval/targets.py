@@ -4,12 +4,10 @@ python -m eval.targets ../shared/data/kodak/kodim{04,05,13,23}.png
 """
 
 import argparse
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm import tqdm
 
 import codec
@@ -19,12 +17,14 @@ from codec.encoding import Encoder, Job
 from codec.models import registry
 from codec.picture import Pixels
 from codec.wish import Wish
+from eval.codecs import build
 from eval.metrics import psnr
 from eval.runner import load_picture
 
 BPP = (0.15, 0.3, 0.6, 1.0)
 PSNR = (27.0, 29.0, 31.0)
 AUTO_BPP = (0.15, 0.4, 0.9, 1.5)
+JPEG = build("jpeg")
 
 
 def _met(photo: Pixels, wish: Wish) -> tuple[bytes, int]:
@@ -45,10 +45,9 @@ def best_jpeg(photo: Pixels, limit: int) -> float:
     """PSNR of the best plain JPEG (optimised, progressive) of at most so many bytes; minus infinity if none is."""
     best = -np.inf
     for quality in range(1, 101):
-        out = io.BytesIO()
-        Image.fromarray(photo).save(out, "JPEG", quality=quality, optimize=True, progressive=True)
-        if out.tell() <= limit:
-            best = max(best, psnr(photo, np.array(Image.open(out))))
+        data = JPEG.encode(photo, quality)
+        if len(data) <= limit:
+            best = max(best, psnr(photo, JPEG.decode(data, (photo.shape[1], photo.shape[0]))))
     return best
 
 

@@ -1,18 +1,16 @@
 """What the demo needs and git does not keep: the model as ONNX, the tables of all models, pictures. `make web`."""
 
-import io
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from PIL import Image
 
 import codec
 from codec.models import registry
 from codec.models.description import describe
 from codec.networks import graphs
+from eval.codecs import build
+from eval.metrics import psnr
+from eval.runner import load_picture
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -21,6 +19,7 @@ SOURCES = {"kodim20.png": ROOT / "codec" / "samples", **{
     f"kodim{number}-crop.png": ROOT / "tests" / "pictures" for number in ("04", "08", "23")
 }}  # fmt: skip
 QUALITY = 60
+JPEG = build("jpeg")
 
 
 def write_tables(folder: Path) -> None:
@@ -45,41 +44,27 @@ def write_models(folder: Path) -> None:
         (Path(partial) / f"{name}.upscale.onnx").replace(folder / f"{name}.upscale.onnx")
 
 
-def _psnr(data: bytes, original: np.ndarray[Any, Any]) -> float:
-    with Image.open(io.BytesIO(data)) as img:
-        error = np.asarray(img.convert("RGB"), float) - original
-    return float(10 * np.log10(255**2 / np.mean(error**2)))
-
-
-def _jpeg(img: Image.Image, quality: int) -> bytes:
-    out = io.BytesIO()
-    img.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
-    return out.getvalue()
-
-
 def write_pictures(folder: Path) -> None:
     """Small files, and `index.json`: their bytes, and those of full-size ones."""
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
     for name, source in SOURCES.items():
         path = source / name
-        with Image.open(path) as img:
-            photo = img.convert("RGB")
-        original, small = np.asarray(photo, float), codec.encode(path, QUALITY)
+        photo, small = load_picture(path), codec.encode(path, QUALITY)
         (folder / name).with_suffix(".jpg").write_bytes(small)
-        restored = io.BytesIO()
-        codec.decode(small).save(restored, "PNG")
-        psnr = _psnr(restored.getvalue(), original)
-        equal = next(data for q in range(5, 101) if _psnr(data := _jpeg(photo, q), original) >= psnr or q == 100)
+        height, width = photo.shape[:2]
+        reached = psnr(photo, codec.decode(small, to="numpy"))
+        jpegs = (JPEG.encode(photo, quality) for quality in range(5, 101))
+        equal = next(data for data in jpegs if psnr(photo, JPEG.decode(data, (width, height))) >= reached)
         listed.append(
             {
                 "file": f"pictures/{path.stem}.jpg",
-                "width": photo.width,
-                "height": photo.height,
+                "width": width,
+                "height": height,
                 "small": len(small),
                 "jpeg": len(equal),
                 "png": path.stat().st_size,
-                "psnr": round(psnr, 2),
+                "psnr": round(reached, 2),
             }
         )
     (folder / "index.json").write_text(json.dumps(listed))

@@ -1,7 +1,7 @@
 """Networks at work: what runs them, one contract for all.
 
 A backend takes pictures, not tensors, so that what calls it need not know which one it is. `choose` picks by what is
-installed: torch, which also trains and refines; ONNX Runtime, a twentieth of its size, which only codes.
+installed: torch, which also trains and refines; ONNX Runtime, a tenth of its size, which only codes.
 """
 
 from importlib.util import find_spec
