@@ -12,6 +12,7 @@ from codec.carriers.base import Form, Options, Subsampling
 from codec.encoding import Detached, Job, rescaler_of
 from codec.errors import CodecError
 from codec.header import Header
+from codec.models.config import Downscaler
 from codec.networks import Backend, Engine, Precision
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
@@ -41,6 +42,7 @@ def encode(
     strip: str | Collection[str] = (),
     scale: Scale | None = None,
     model: str | None = None,
+    downscaler: Downscaler | None = None,
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
@@ -68,6 +70,8 @@ def encode(
       bits (that of the scale 2; each scale at qualities of its own), with `max_bytes` and `bpp` the highest PSNR, with
       `psnr` the fewest bytes. It takes several times as long.
     * `model`: a name of `codec.models.registry.available()`, with or without hash, instead of a scale.
+    * `downscaler`: whose LR picture to aim at, `"bicubic"`, `"lanczos"` or `"area"`: only for models that know of them
+      (`dlv-irn-x4`; the others aim at bicubic).
     * `max_pixels`: refuse larger pictures; Pillow's own limit unless given.
     * `progress`: show it on standard error if that is a terminal.
     * `device`: `"cpu"` or `"cuda"`; CUDA where there is one.
@@ -84,7 +88,16 @@ def encode(
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form=header)
     engine = Engine(device, backend, precision)
-    job = Job(format, options, strip, max_pixels=max_pixels, progress=progress, engine=engine, effort=effort)
+    job = Job(
+        format,
+        options,
+        strip,
+        max_pixels=max_pixels,
+        progress=progress,
+        engine=engine,
+        effort=effort,
+        downscaler=downscaler,
+    )
     return scaling.encode(image, job, wish, models).data
 
 
@@ -101,6 +114,7 @@ def encode_detached(
     strip: str | Collection[str] = (),
     scale: Scale | None = None,
     model: str | None = None,
+    downscaler: Downscaler | None = None,
     max_pixels: int | None = None,
     progress: bool = False,
     device: str | None = None,
@@ -117,7 +131,15 @@ def encode_detached(
     options = Options(subsampling=subsampling, form="none")
     engine = Engine(device, backend, precision)
     job = Job(
-        format, options, strip, max_pixels=max_pixels, progress=progress, engine=engine, detached=True, effort=effort
+        format,
+        options,
+        strip,
+        max_pixels=max_pixels,
+        progress=progress,
+        engine=engine,
+        detached=True,
+        effort=effort,
+        downscaler=downscaler,
     )
     return scaling.encode(image, job, wish, models)
 

@@ -6,6 +6,7 @@ from typing import Any, get_args
 from codec.carriers.base import Form, Subsampling
 from codec.metadata import Strip
 from codec.models import registry
+from codec.models.config import Downscaler
 from codec.networks import Backend, Precision
 from codec.scaling import Scale
 
@@ -37,6 +38,9 @@ def encode_options() -> argparse.ArgumentParser:
         "--scale", type=_scale, choices=get_args(Scale), help="of a side; auto tries all of them (default: 2)"
     )
     options.add_argument("--model", help=f"instead of a scale (default: {registry.DEFAULT})")
+    options.add_argument(
+        "--downscaler", choices=get_args(Downscaler), help="whose LR picture to aim at (models that know of them)"
+    )
     return options
 
 
@@ -52,5 +56,5 @@ def limits() -> argparse.ArgumentParser:
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `codec.encode`, without format and header."""
-    names = ("quality", "max_bytes", "bpp", "psnr", "effort", "subsampling", "strip", "scale", "model")
+    names = ("quality", "max_bytes", "bpp", "psnr", "effort", "subsampling", "strip", "scale", "model", "downscaler")
     return {name: getattr(args, name) for name in (*names, *LIMITS)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,7 @@ from codec.errors import CodecError
 from codec.header import Header
 from codec.jpeg.tables import scale_tables
 from codec.models import registry
+from codec.models.config import Downscaler
 from codec.models.description import describe, lr_size
 from codec.networks import ANY, Engine, choose
 from codec.picture import Picture, Pixels, read_picture
@@ -57,6 +58,8 @@ class Job:
     """Whether the header stays beside the file."""
     effort: int = 0
     """0…9: how long the file is refined, see `codec.refinement`."""
+    downscaler: Downscaler | None = None
+    """Whose LR picture to aim at; for networks that can."""
 
 
 def mean_square(restored: Pixels, original: Pixels) -> float:
@@ -72,6 +75,8 @@ class Encoder:
         self.job = job
         self.carrier, self.model = carriers.get(job.format), registry.resolve(job.model)
         self.carrier.check(job.options)
+        if job.downscaler is not None:
+            self._check_downscaler()
         if job.effort:
             self._check_effort()
         picture = image if isinstance(image, Picture) else read_picture(image, job.max_pixels)
@@ -99,6 +104,13 @@ class Encoder:
         if self.carrier.name != "jpeg":
             raise CodecError(f"effort refines a JPEG's coefficients: there is none with format={self.carrier.name!r}")
         choose("torch")  # the only backend with gradients
+
+    def _check_downscaler(self) -> None:
+        if self.job.downscaler not in get_args(Downscaler):
+            names = ", ".join(get_args(Downscaler))
+            raise CodecError(f"downscaler must be one of {names}, not {self.job.downscaler!r}")
+        if not describe(self.model).dual:
+            raise CodecError(f"{self.model} cannot aim at a downscaler: leave it out, or use model='dlv-irn-x4'")
 
     @property
     def rescaler(self) -> "Rescaler | Plain":
@@ -128,7 +140,8 @@ class Encoder:
     def downscaled(self, quality: float) -> Pixels:
         """The LR picture `[h, w, 3]` or `[h, w]` as the network makes it for a quality."""
         self.passes += self.model != registry.PLAIN
-        return self.rescaler.downscale(self.pixels, self.condition(quality), progress=self.job.progress)
+        job, condition = self.job, self.condition(quality)
+        return self.rescaler.downscale(self.pixels, condition, progress=job.progress, downscaler=job.downscaler)
 
     def reduced(self) -> Pixels:
         """An LR picture without the network: what a search makes its first guess from."""

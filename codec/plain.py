@@ -3,13 +3,16 @@
 import numpy as np
 from PIL import Image
 
+from codec.models.config import Downscaler
 from codec.picture import Pixels
 
 
 class Plain:
     """What `codec.rescaler.Rescaler` does, for the model `codec.models.registry.PLAIN`."""
 
-    def downscale(self, pixels: Pixels, condition: float, progress: bool = False) -> Pixels:
+    def downscale(
+        self, pixels: Pixels, condition: float, progress: bool = False, downscaler: Downscaler | None = None
+    ) -> Pixels:
         """The picture as it is."""
         return pixels
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from codec.jpeg.tables import Table
 from codec.models import registry
-from codec.models.config import SAINConfig, Way
+from codec.models.config import Downscaler, SAINConfig, Way
 from codec.models.description import lr_size
 from codec.models.weights import read_weights
 from codec.networks import ANY, Engine, Network
@@ -40,14 +40,21 @@ class Rescaler:
         """Width and height of the LR picture of a `full` sized one."""
         return lr_size(full, self.scale)
 
-    def downscale(self, pixels: Pixels, condition: float, tile: int | None = None, progress: bool = False) -> Pixels:
+    def downscale(
+        self,
+        pixels: Pixels,
+        condition: float,
+        tile: int | None = None,
+        progress: bool = False,
+        downscaler: Downscaler | None = None,
+    ) -> Pixels:
         """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`; grey `[H, W]` -> `[ceil(H/s), ceil(W/s)]`."""
         s, m = self.scale, MARGIN
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
         for inner, outer, cut in _shown(self._tiles(lr.shape, "downscale", tile), progress):
             x = _rgb(_mirrored(pixels, _scaled(outer, s), s * m))
-            small = self.network.downscale(x, condition)[cut]
+            small = self.network.downscale(x, condition, downscaler)[cut]
             lr[inner] = small if lr.ndim == 3 else _grey(small)
         return lr[m:-m, m:-m]
 

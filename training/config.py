@@ -44,8 +44,10 @@ class TrainConfig:
     ema: float = 0.998
     """Decay per step of the averaged weights, which are what is validated and exported."""
 
-    objective: Literal["rate-distortion", "published"] = "rate-distortion"
-    """Ours (D + λR + guidance), or the paper's losses at quality 75."""
+    objective: Literal["rate-distortion", "published", "lossless"] = "rate-distortion"
+    """Ours (D + λR + guidance), SAIN's losses at quality 75, or IRN's, which know of no compression."""
+    freeze: str = ""
+    """Parameters that stay as they are: those whose name begins so (`model.levels`: all but the latent)."""
     quality: tuple[float, float] = (8.0, 95.0)
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
     rate: float = 1.0
@@ -55,9 +57,13 @@ class TrainConfig:
     l1: float = 0.0
     """Share of the budget, from its start, that minimises absolute instead of squared errors."""
     guidance: float = 0.05
-    """Weight of the squared luma distance between the LR picture and the bicubic one."""
+    """Weight of the squared luma distance between the LR picture and the bicubic one (lossless: of all distance)."""
+    latent: float = 0.75
+    """Weight of the squared latent (lossless only)."""
     chroma_guidance: float = 0.7
     """The same for chroma, where patterns show as coloured dots."""
+    downscalers: bool = False
+    """Aim at each of the usual downscalers in turn, not at bicubic alone (networks with a second latent)."""
     carriers: bool = False
     """Send one sample in eight through a real AVIF, HEIF or WebP encoder instead of the JPEG simulator."""
 

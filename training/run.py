@@ -16,6 +16,7 @@ from codec.rescaler import MARGIN
 from training.config import TrainConfig
 from training.grow import grow
 from training.losses import Objective, Published, RateDistortion
+from training.lossless import Lossless
 from training.muon import Muon
 from training.quantise import OnGrid
 
@@ -26,6 +27,8 @@ def make_objective(config: TrainConfig) -> Objective:
     objective: Objective
     if config.objective == "published":
         objective = Published(model, MARGIN)
+    elif config.objective == "lossless":
+        objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers)
     else:
         objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance, config.carriers, config.rate)
     if config.init is not None:
@@ -33,6 +36,9 @@ def make_objective(config: TrainConfig) -> Objective:
         grow(model, {name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})
         with torch.no_grad():
             objective.tables.copy_(torch.from_numpy(weights.tables).float().log())
+    for name, parameter in objective.named_parameters():
+        if config.freeze and name.startswith(config.freeze):
+            parameter.requires_grad_(False)
     return objective
 
 

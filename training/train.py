@@ -28,7 +28,7 @@ from training.config import RECIPES, TrainConfig
 from training.data import Crops, load_pictures
 from training.losses import Losses, RateDistortion, percent_of
 from training.run import Run
-from training.validate import Validation
+from training.validate import LosslessValidation, Validation
 
 LOG_EVERY = 200  # steps
 SAVE_EVERY = 10.0  # minutes
@@ -75,7 +75,8 @@ def train(config: TrainConfig) -> None:
     """Run until the budget is spent; leaves checkpoint.pt, log.jsonl and config.json in `config.out`."""
     run = Run(config)
     batches, forward = batches_of(run), parallel(run)
-    validation = Validation(config.validation, config.validation_pictures)
+    measured = LosslessValidation if config.objective == "lossless" else Validation
+    validation = measured(config.validation, config.validation_pictures)
     scale, budget = run.objective.model.config.scale, 60 * config.minutes
     next_validation = run.seconds + 60 * config.validate_every
     next_save = run.seconds + 60 * SAVE_EVERY

@@ -13,9 +13,11 @@ from PIL import Image
 from codec import carriers
 from codec.carriers import UNBOUND, Options
 from codec.header import Header
+from codec.jpeg.tables import STANDARD
 from codec.networks.on_torch import TorchNetwork
 from codec.picture import Picture, Pixels
 from codec.rescaler import Rescaler
+from eval.metrics import psnr_y
 from training.data import find_pictures
 from training.losses import Objective
 
@@ -44,6 +46,27 @@ def bd(anchor: Any, ours: Any) -> float:
 def bicubic(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """The antialiased bicubic picture of `size` (width, height)."""
     return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+class LosslessValidation:
+    """Call it with an objective: PSNR-Y as the rescaling papers give it, with an LR picture of 8 bits and no codec."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.photos = [np.array(Image.open(p).convert("RGB")) for p in find_pictures([folder])[:count]]
+
+    def __call__(self, objective: Objective) -> dict[str, Any]:
+        config = objective.model.config
+        rescaler = Rescaler(TorchNetwork(objective.model, objective.tables.device), config, STANDARD)
+        means = np.mean([self._one(rescaler, photo) for photo in self.photos], 0)
+        return dict(zip(("psnr_y", "lr_psnr"), means.round(3).tolist(), strict=True))
+
+    @staticmethod
+    def _one(rescaler: Rescaler, photo: Pixels) -> tuple[float, float]:
+        s = rescaler.scale
+        photo = photo[: photo.shape[0] // s * s, : photo.shape[1] // s * s]
+        full = photo.shape[1], photo.shape[0]
+        lr = rescaler.downscale(photo, 0.0)
+        return psnr_y(photo, rescaler.upscale(lr, 0.0, full), s), psnr(lr, bicubic(photo, rescaler.lr_size(full)))
 
 
 class Validation:

@@ -45,7 +45,8 @@ def _encoding(args: Namespace) -> Job:
     effort = whole("effort", options["effort"], 0, 9)
     for model in models:
         told = Options(subsampling=options["subsampling"], form=args.header)
-        Encoder(np.zeros((8, 8, 3), np.uint8), EncodeJob(name, told, options["strip"], model, effort=effort))
+        more = {"effort": effort, "downscaler": options["downscaler"]}
+        Encoder(np.zeros((8, 8, 3), np.uint8), EncodeJob(name, told, options["strip"], model, **more))
     decisive = {k: v for k, v in options.items() if k not in LIMITS} | vars(wish)
     said = {**decisive, "strip": sorted(options["strip"]), "models": models, "header": args.header, "format": name}
     options |= {"format": name, "header": args.header}

@@ -5,6 +5,10 @@ from typing import Any, Literal
 
 Way = Literal["downscale", "upscale"]
 """Of a picture through a network."""
+Downscaler = Literal["bicubic", "lanczos", "area"]
+"""Which LR picture an encoder aims at."""
+DOWNSCALER_REACH = 3
+"""LR pixels to each side from which Lanczos' window, the widest, takes a value."""
 
 
 @dataclass(frozen=True)
@@ -14,14 +18,21 @@ class SAINConfig:
     levels: tuple[tuple[dict[str, str], ...], ...]
     """For each Haar level the blocks that follow it, each a map from role (E, F, G, H …) to subnet spec."""
     latent: str
-    """`"zero"`, `"mixture-5"`, `"conditional:folded-64x8"`."""
+    """`"zero"`, `"mixture-5"`, `"conditional:folded-64x8"`, `"crm:folded-64x6"`."""
     modulated: bool = False
     """Whether the subnets are told the quantisation step."""
+    dual: bool = False
+    """Whether there is a second latent, for what tells one way of downscaling from another (DLV-IRN)."""
 
     @property
     def scale(self) -> int:
         """HR pixels per LR pixel along one side: 2 for each Haar level."""
         return 1 << len(self.levels)
+
+    @property
+    def told(self) -> bool:
+        """Whether any part of the network is told the quantisation step."""
+        return self.modulated or self.latent.startswith("crm:")
 
     def reach(self, way: Way) -> int:
         """Receptive field to each side, in LR pixels."""
@@ -30,8 +41,10 @@ class SAINConfig:
             for i, level in enumerate(self.levels)
             for block in level
         )
+        if way == "downscale":
+            return coarse + (DOWNSCALER_REACH if self.dual else 0)
         kind, _, spec = self.latent.partition(":")
-        return coarse + (receptive_field(spec) if kind == "conditional" and way == "upscale" else 0)
+        return coarse + (receptive_field(spec) if kind in ("conditional", "crm") else 0)
 
     def overlap(self, way: Way) -> int:
         """LR pixels by which tiles that overlap join without a seam: the reach.
@@ -41,13 +54,15 @@ class SAINConfig:
         return self.reach(way) + self.reach(way) % 2
 
     def to_json(self) -> dict[str, Any]:
-        """Lists, strings and booleans only."""
-        return asdict(self)
+        """Lists, strings and booleans only; what is as usual is left out, so that older files keep their hashes."""
+        data = asdict(self)
+        return data if self.dual else {k: v for k, v in data.items() if k != "dual"}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "SAINConfig":
         """The inverse of `to_json`."""
-        return cls(tuple(tuple(level) for level in data["levels"]), data["latent"], data["modulated"])
+        levels = tuple(tuple(level) for level in data["levels"])
+        return cls(levels, data["latent"], data["modulated"], data.get("dual", False))
 
 
 def receptive_field(spec: str) -> int:

@@ -55,6 +55,11 @@ class VanillaBlock(nn.Module):
         scale, x2 = self._log_scale(y1, embedding), y2 - self._shift(y1, embedding)
         return x2 if scale is None else x2 * (-scale).exp()
 
+    def log_det(self, y1: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """Log |det J| `[B]` of `forward`, which gave `y1`: shifts leave volumes alone."""
+        scale = self._log_scale(y1, embedding)
+        return y1.new_zeros(len(y1)) if scale is None else scale.flatten(1).sum(1)
+
     def forward(self, x1: Tensor, x2: Tensor, embedding: Tensor | None = None) -> Pair:
         """`[B, low, H, W]`, `[B, high, H, W]` -> the same shapes."""
         y1 = x1 + self._call("F", x2, embedding)

@@ -27,6 +27,8 @@ class Description:
     """Side of the full picture over that of the LR picture."""
     tables: Table
     """Base quantisation tables `[2, 8, 8]`: luma, chroma."""
+    dual: bool = False
+    """Whether it can aim at a downscaler of one's choice."""
 
 
 @cache
@@ -44,6 +46,7 @@ def describe(model: str) -> Description:
     try:
         fields = json.loads(json.loads(text)["__metadata__"]["sain-codec"])
         scale = 2 ** len(fields["config"]["levels"])
-        return Description(scale, np.array(fields["tables"], np.int64).reshape(2, 8, 8))
+        tables = np.array(fields["tables"], np.int64).reshape(2, 8, 8)
+        return Description(scale, tables, fields["config"].get("dual", False))
     except (ValueError, KeyError, TypeError) as error:
         raise CodecError(f"{path} is not a weight file of this codec: {error}") from None

@@ -78,8 +78,36 @@ class ConditionalLatent(nn.Module):
         return low.new_zeros(low.shape[0], self.low + channels, *low.shape[2:])
 
 
+class RestoringLatent(ZeroLatent):
+    """z is the high band, taken for zero; the LR picture is mended before the inverse (IRN's CRM).
+
+    CRM is the compression restore module of IRN's journal form (Xiao et al., IJCV 2022, arXiv 2210.04188, section 4):
+    a small network that brings the decoded LR picture back to what it was, so that a rescaler which knows of no
+    compression survives one. It is told the quality, whatever the blocks are. What it mends is a latent's part too,
+    which is why the law holds: z = (what was mended, high).
+    """
+
+    def __init__(self, low: int, spec: str) -> None:
+        super().__init__()
+        self.low = low
+        self.restore = make_subnet(spec, low, low, modulated=True)
+
+    def _mended(self, low: Tensor, embedding: Tensor | None) -> Tensor:
+        mended: Tensor = self.restore(low, embedding).float()
+        return mended
+
+    def encode(self, low: Tensor, high: Tensor, embedding: Tensor | None) -> Tensor:
+        return torch.cat([-self._mended(low, embedding), high], 1)
+
+    def decode(self, low: Tensor, z: Tensor, embedding: Tensor | None) -> tuple[Tensor, Tensor]:
+        return low + self._mended(low, embedding) + z[:, : self.low], z[:, self.low :]
+
+    def mode(self, low: Tensor, channels: int) -> Tensor:
+        return super().mode(low, self.low + channels)
+
+
 def make_latent(spec: str, low: int, high: int, modulated: bool) -> ZeroLatent | ConditionalLatent:
-    """`"zero"`, `"mixture-5"` (components) or `"conditional:SUBNET"`."""
+    """`"zero"`, `"mixture-5"` (components), `"conditional:SUBNET"` or `"crm:SUBNET"`."""
     kind, _, rest = spec.partition(":")
     if kind == "zero":
         return ZeroLatent()
@@ -87,4 +115,7 @@ def make_latent(spec: str, low: int, high: int, modulated: bool) -> ZeroLatent |
         return MixtureLatent(int(kind[8:]))
     if kind == "conditional" and rest:
         return ConditionalLatent(low, high, rest, modulated)
-    raise ValueError(f"unknown latent {spec!r}: choose zero, mixture-COMPONENTS or conditional:SUBNET")
+    if kind == "crm" and rest:
+        return RestoringLatent(low, rest)
+    choices = "zero, mixture-COMPONENTS, conditional:SUBNET or crm:SUBNET"
+    raise ValueError(f"unknown latent {spec!r}: choose {choices}")

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Literal, NamedTuple, Protocol, get_args
 
 from codec.errors import CodecError
+from codec.models.config import Downscaler
 from codec.picture import Pixels
 
 Backend = Literal["torch", "onnx"]
@@ -37,8 +38,11 @@ ANY = Engine()
 class Network(Protocol):
     """A network with its weights on a device. Stateless once built: threads may share it."""
 
-    def downscale(self, pixels: Pixels, condition: float) -> Pixels:
-        """uint8 `[s h, s w, 3]` -> its LR picture, uint8 `[h, w, 3]`, for quantisation steps of 2**condition."""
+    def downscale(self, pixels: Pixels, condition: float, downscaler: Downscaler | None = None) -> Pixels:
+        """uint8 `[s h, s w, 3]` -> its LR picture, uint8 `[h, w, 3]`, for quantisation steps of 2**condition.
+
+        `downscaler`: which one's picture to aim at; only for networks that were trained to, see `SAINConfig.dual`.
+        """
         ...
 
     def upscale(self, lr: Pixels, condition: float) -> Pixels:

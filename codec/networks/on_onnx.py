@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from codec.errors import CodecError
-from codec.models.config import Way
+from codec.models.config import Downscaler, Way
 from codec.models.weights import Weights
 from codec.networks import Precision
 from codec.networks.graph_files import PREFIX, path_of
@@ -43,7 +43,9 @@ class OnnxNetwork:
         self._sessions: dict[Way, onnxruntime.InferenceSession] = {}
         self._building = Lock()
 
-    def downscale(self, pixels: Pixels, condition: float) -> Pixels:
+    def downscale(self, pixels: Pixels, condition: float, downscaler: Downscaler | None = None) -> Pixels:
+        if downscaler not in (None, "bicubic"):
+            raise CodecError(f"graphs aim at bicubic alone: downscaler={downscaler!r} needs backend='torch'")
         return self._run("downscale", pixels, condition)
 
     def upscale(self, lr: Pixels, condition: float) -> Pixels:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from codec.errors import CodecError
-from codec.models.config import Way
+from codec.models import downscalers
+from codec.models.config import Downscaler, Way
 from codec.models.sain import SAINet
 from codec.models.weights import Weights
 from codec.networks import Precision, fused
@@ -42,17 +43,21 @@ class TorchNetwork:
         self.precision: torch.dtype = getattr(torch, precision)
         self._ready = lru_cache(maxsize=16)(self._made_ready)
 
-    def downscale(self, pixels: Pixels, condition: float) -> Pixels:
-        return self._run("downscale", pixels, condition)
-
-    def upscale(self, lr: Pixels, condition: float) -> Pixels:
-        return self._run("upscale", lr, condition)
+    @torch.inference_mode()
+    def downscale(self, pixels: Pixels, condition: float, downscaler: Downscaler | None = None) -> Pixels:
+        x = self._tensor(pixels)
+        if downscaler is None:
+            return self._run("downscale", condition, x)
+        return self._run("downscale", condition, x, aim=downscalers.downscale(x, downscaler, self.net.config.scale))
 
     @torch.inference_mode()
-    def _run(self, way: Way, pixels: Pixels, condition: float) -> Pixels:
+    def upscale(self, lr: Pixels, condition: float) -> Pixels:
+        return self._run("upscale", condition, self._tensor(lr))
+
+    def _run(self, way: Way, condition: float, x: Tensor, **more: Tensor) -> Pixels:
         told = torch.tensor([condition], dtype=torch.float32, device=self.device)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            return _bytes(getattr(self._ready(condition), way)(self._tensor(pixels), told))
+            return _bytes(getattr(self._ready(condition), way)(x, told, **more))
 
     def _made_ready(self, condition: float) -> SAINet:
         """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""

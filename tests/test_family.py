@@ -1,0 +1,168 @@
+"""What the systems beside SAIN are made of: determinants, the second latent, the restoring module, others' weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import codec
+from codec.jpeg.tables import STANDARD
+from codec.models import downscalers, registry
+from codec.models.config import Downscaler, SAINConfig
+from codec.models.haar import split
+from codec.models.sain import SAINet
+from codec.models.weights import Weights, write_weights
+from codec.networks.on_torch import TorchNetwork, arrays_of
+from codec.picture import Pixels
+from codec.rescaler import Rescaler
+from tests.conftest import to_tensor
+from tests.test_invertibility import random_net
+
+VANILLA = dict.fromkeys("FGH", "dense-8")
+CONFIGS = {
+    "IRN": SAINConfig(((VANILLA,) * 2,), "zero"),
+    "IRN x4": SAINConfig(((VANILLA,), (VANILLA,)), "zero"),
+    "SAIN": SAINConfig((({"E": "dense-8", **VANILLA}, VANILLA),), "mixture-3"),
+    "three branches": SAINConfig(((dict.fromkeys("EFKLGIHJ", "dense-8"),),), "zero"),
+    "shifts only": SAINConfig((({"F": "folded-8x2", "G": "folded-8x2"},),), "zero"),
+}
+DUAL = SAINConfig(((VANILLA,), (VANILLA, VANILLA)), "zero", dual=True)
+CRM = SAINConfig(((VANILLA,),), "crm:folded-8x2")
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_log_det_is_that_of_the_jacobian(config: SAINConfig) -> None:
+    net, side = random_net(config).double(), 2 * config.scale
+    # blocks compute in single precision outside their subnets: near enough
+    x = torch.rand(1, 3, side, side, dtype=torch.float64)
+
+    def flat(values: torch.Tensor) -> torch.Tensor:
+        out = net(values.view_as(x))
+        return torch.cat([out.compressed.flatten(), out.latent.flatten()])
+
+    jacobian = torch.autograd.functional.jacobian(flat, x.flatten())
+    assert jacobian.shape == (x.numel(), x.numel())
+    expected = torch.linalg.slogdet(jacobian).logabsdet
+    torch.testing.assert_close(net.log_det(x)[0], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_log_det_is_each_samples_own() -> None:
+    net, x = random_net(CONFIGS["IRN"]), torch.rand(3, 3, 8, 12)
+    together = net.log_det(x)
+    assert together.shape == (3,)
+    torch.testing.assert_close(together, torch.cat([net.log_det(each[None]) for each in x]))
+
+
+@pytest.mark.parametrize("name", ["bicubic", "lanczos"])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_downscalers_are_pillows(name: Downscaler, scale: int, photo: Pixels) -> None:
+    height, width = (n // scale * scale for n in photo.shape[:2])
+    photo = photo[:height, :width]
+    size, edge = (width // scale, height // scale), 3  # Pillow cuts its windows off at the border
+    how = getattr(Image.Resampling, name.upper())
+    channels = [Image.fromarray(channel.astype(np.float32) / 255) for channel in np.moveaxis(photo, 2, 0)]
+    expected = np.stack([np.array(channel.resize(size, how)) for channel in channels])
+    inner = (..., slice(edge, -edge), slice(edge, -edge))
+    ours = downscalers.downscale(to_tensor(photo), name, scale)[0].numpy()
+    assert np.abs(ours[inner] - expected[inner]).max() < 1e-4
+
+
+def test_the_area_is_haars_average(photo: Pixels) -> None:
+    x = to_tensor(photo)[..., :96, :96]
+    torch.testing.assert_close(downscalers.downscale(x, "area", 2), split(x)[:, :3])
+    flat = torch.full((1, 3, 16, 16), 0.3)
+    for name in ("bicubic", "lanczos", "area"):
+        torch.testing.assert_close(downscalers.downscale(flat, name, 4), flat[..., :4, :4])
+
+
+def test_a_second_latent_keeps_the_law_whatever_is_aimed_at(photo: Pixels) -> None:
+    net, x = random_net(DUAL), to_tensor(photo)[..., :96, :64]
+    aims = [downscalers.downscale(x, name, 4) for name in ("bicubic", "area")]
+    outs = [net(x, aim=aim) for aim in aims]
+    for out in outs:
+        assert out.latent.shape == (1, 48, 24, 16)
+        assert (net.inverse(out.compressed, out.latent) - x).abs().max() < 1e-4
+    assert torch.equal(net.downscale(x), outs[0].lr), "bicubic is what is aimed at unless told otherwise"
+    assert (outs[0].lr - outs[1].lr).abs().max() > 1e-4, "the aim is not felt"
+
+
+def test_a_second_latent_is_drawn_from_beyond_a_tile(photo: Pixels) -> None:
+    # Lanczos' window reaches three LR pixels: the configuration must know
+    net = random_net(DUAL)
+    rescaler = Rescaler(TorchNetwork(net, torch.device("cpu")), DUAL, STANDARD)
+    how = {"condition": 3.0, "downscaler": "lanczos"}
+    whole = rescaler.downscale(photo, tile=500, **how)  # type: ignore[arg-type]
+    cut = rescaler.downscale(photo, tile=16, **how)  # type: ignore[arg-type]
+    assert np.abs(whole.astype(int) - cut).max() <= 1
+
+
+def test_a_restoring_module_keeps_the_law_and_is_told_the_quality(photo: Pixels) -> None:
+    net, x = random_net(CRM), to_tensor(photo)[..., :96, :64]
+    out = net(x, torch.tensor([3.0]))
+    assert (net.inverse(out.compressed, out.latent, torch.tensor([3.0])) - x).abs().max() < 1e-4
+    fine, coarse = (net.upscale(out.lr, torch.tensor([c])) for c in (1.0, 6.0))
+    assert (fine - coarse).abs().max() > 1e-3
+    assert torch.equal(net.downscale(x, torch.tensor([1.0])), net.downscale(x, torch.tensor([6.0]))), "IRN's is blind"
+
+
+def _added(folder: Path, config: SAINConfig, name: str) -> str:
+    weights = Weights(name, config, STANDARD, arrays_of(random_net(config)), {})
+    return write_weights(weights, folder).stem
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv(registry.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(registry, "_added", registry._added.__wrapped__)  # not to be remembered
+    return tmp_path
+
+
+def test_ones_own_weights_are_found_in_their_folder(folder: Path, photo: Pixels) -> None:
+    name = _added(folder, DUAL, "mine-x4")
+    assert name in registry.available()
+    assert registry.latest()["mine-x4"] == name
+    data = codec.encode(photo, 60, model="mine-x4", downscaler="lanczos")
+    assert codec.inspect(data).header.model == name
+    assert codec.decode(data).size == (photo.shape[1], photo.shape[0])
+    assert data != codec.encode(photo, 60, model="mine-x4", downscaler="area")
+    (folder / f"{name}.safetensors").unlink()
+    with pytest.raises(codec.UnknownModelError, match=registry.VARIABLE):
+        codec.decode(data)
+
+
+def test_weights_that_are_not_what_their_name_says_are_refused(folder: Path, photo: Pixels) -> None:
+    name = _added(folder, CRM, "mine-x2")
+    forged = name[:-8] + ("0" * 8 if name[-8:] != "0" * 8 else "1" * 8)
+    (folder / f"{name}.safetensors").rename(folder / f"{forged}.safetensors")
+    with pytest.raises(codec.CodecError, match="damaged"):
+        codec.encode(photo, model=forged)
+
+
+def test_names_of_the_package_are_not_taken_over(folder: Path) -> None:
+    before = registry.latest()["sain-x2-lite"]
+    _added(folder, CRM, "sain-x2-lite")
+    assert registry.latest()["sain-x2-lite"] == before
+    (folder / "notes.txt").write_text("not weights")
+    (folder / "Odd Name.safetensors").write_text("not weights")
+    assert not any("Odd" in name for name in registry.available())
+
+
+def test_only_some_networks_can_aim(photo: Pixels) -> None:
+    with pytest.raises(codec.CodecError, match="cannot aim"):
+        codec.encode(photo, downscaler="lanczos")
+    with pytest.raises(codec.CodecError, match="downscaler must be one of"):
+        codec.encode(photo, downscaler="nearest")  # type: ignore[arg-type]
+
+
+def test_one_sample_may_not_be_told_by_tables_that_everybody_writes(folder: Path, photo: Pixels) -> None:
+    name = _added(folder, CRM, "mine-x2")
+    with pytest.raises(codec.CodecError):
+        codec.encode(photo, 60, model=name, header="none")
+
+
+def test_configurations_of_old_files_keep_their_hashes() -> None:
+    assert "dual" not in CRM.to_json()
+    assert SAINConfig.from_json(DUAL.to_json()) == DUAL
+    assert SAINet(DUAL).high == 48
