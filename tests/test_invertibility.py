@@ -74,7 +74,12 @@ def test_haar_is_orthogonal_up_to_scale_and_ordered_as_published() -> None:
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("sain-x2-paper", 2_015_437), ("sain-x4-paper", 6_493_763), ("irn-x2", 1_667_952), ("irn-x4", 4_355_136)],
+    [
+        ("sain-x2-paper", 2_015_437),
+        ("sain-x4-paper", 6_493_763),
+        ("irn-x2-paper", 1_667_952),
+        ("irn-x4-paper", 4_355_136),
+    ],
 )
 def test_published_sizes(name: str, parameters: int) -> None:
     # the papers: SAIN 2.02 M and 6.49 M, IRN 1.67 M and 4.36 M (SAIN's also counts its 15 mixture parameters)

@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+import codec
 from codec.errors import CodecError
+from codec.models import registry
 from codec.models.published import from_published, load_published
+from codec.picture import Pixels
+from training import published
 
 State = dict[str, Tensor]
 
@@ -109,6 +113,32 @@ def test_irn_loads_and_inverts(scale: int) -> None:
     out = net(x)
     assert torch.equal(out.lr, out.compressed)
     assert (net.inverse(out.compressed, out.latent) - x).abs().max() < 1e-4
+
+
+def test_a_checkpoint_becomes_a_model_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Pixels, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save(irn_state(2, 1), tmp_path / "IRN_x2.pth")
+    arguments = ["published", str(tmp_path / "IRN_x2.pth"), "irn-x2-published", "--out", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", arguments)
+    assert published.main() == 0
+    name = Path(capsys.readouterr().out.strip()).stem
+    monkeypatch.setenv(registry.VARIABLE, str(tmp_path))
+    monkeypatch.setattr(registry, "_added", registry._added.__wrapped__)
+    data = codec.encode(photo, format="png", model="irn-x2-published")
+    assert codec.inspect(data).header.model == name
+    assert codec.decode(data).size == (photo.shape[1], photo.shape[0])
+
+
+@pytest.mark.parametrize(("file", "name"), [("none.pth", "irn"), ("IRN_x2.pth", "Not A Name"), ("IRN_x2.pth", "a--b")])
+def test_what_cannot_become_a_model_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], file: str, name: str
+) -> None:
+    torch.save(irn_state(2, 1), tmp_path / "IRN_x2.pth")
+    monkeypatch.setattr("sys.argv", ["published", str(tmp_path / file), name, "--out", str(tmp_path / "out")])
+    assert published.main() == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not list(tmp_path.glob("out/*"))
 
 
 @pytest.mark.parametrize("change", ["extra", "missing", "none"])

@@ -106,7 +106,7 @@ def test_absolute_errors_are_switched_on_for_their_share(one_photo: Pixels) -> N
     assert progress(TrainConfig(steps=100, minutes=10), 30, 240.0) == pytest.approx(0.4)
 
 
-@pytest.mark.parametrize("model", ["sain-x2-paper", "irn-x2"])
+@pytest.mark.parametrize("model", ["sain-x2-paper", "irn-x2-paper"])
 def test_published_losses_train_the_published_networks(one_photo: Pixels, model: str) -> None:
     objective = Published(SAINet(CONFIGS[model]), 4)
     assert np.array_equal(objective.base_tables().numpy(), STANDARD)

@@ -46,8 +46,8 @@ class TrainConfig:
 
     objective: Literal["rate-distortion", "published", "lossless"] = "rate-distortion"
     """Ours (D + λR + guidance), SAIN's losses at quality 75, or IRN's, which know of no compression."""
-    freeze: str = ""
-    """Parameters that stay as they are: those whose name begins so (`model.levels`: all but the latent)."""
+    freeze: tuple[str, ...] = ()
+    """Parameters that stay as they are: those whose name begins so (`model.levels`: the coupling blocks)."""
     quality: tuple[float, float] = (8.0, 95.0)
     """Range from which each sample's JPEG quality is drawn (rate-distortion only)."""
     rate: float = 1.0
@@ -62,6 +62,8 @@ class TrainConfig:
     """Weight of the squared latent (lossless only)."""
     chroma_guidance: float = 0.7
     """The same for chroma, where patterns show as coloured dots."""
+    sampled: bool = False
+    """Draw z from N(0, 1) on the way back, as IRN does, instead of 0 (lossless only)."""
     downscalers: bool = False
     """Aim at each of the usual downscalers in turn, not at bicubic alone (networks with a second latent)."""
     carriers: bool = False
@@ -83,6 +85,9 @@ class TrainConfig:
 
 _DIV2K_PAPER = {"objective": "published", "optimizer": "adam", "lr": 2e-4, "clip": 10.0, "batch": 16}
 
+_LOSSLESS = {"objective": "lossless", "guidance": 1.0, "lr": 2e-3, "validation": Path("../shared/data/set14")}
+_LOSSLESS |= {"validation_pictures": 14}
+
 RECIPES: dict[str, tuple[str, TrainConfig]] = {
     "sain-x2-lite": ("our default network, on one CPU core", TrainConfig()),
     "sain-x2-lite-gpu": (
@@ -100,6 +105,22 @@ RECIPES: dict[str, tuple[str, TrainConfig]] = {
     "sain-x2-paper": (
         "the paper's network, its losses",
         TrainConfig(model="sain-x2-paper", out=Path("runs/sain-x2-paper"), **_DIV2K_PAPER),  # type: ignore[arg-type]
+    ),
+    "irn-x2": (
+        "IRN, for LR pictures without loss",
+        TrainConfig(model="irn-x2", out=Path("runs/irn-x2"), crop=112, **_LOSSLESS),  # type: ignore[arg-type]
+    ),
+    "irn-x4": (
+        "IRN, a quarter of the width and height",
+        TrainConfig(model="irn-x4", out=Path("runs/irn-x4"), crop=192, **_LOSSLESS),  # type: ignore[arg-type]
+    ),
+    "irn-crm-x2": (
+        "IRN's compression restore module, behind an IRN given with --init, which stays as it is",
+        TrainConfig(model="irn-crm-x2", out=Path("runs/irn-crm-x2"), freeze=("model.levels", "tables")),
+    ),
+    "dlv-irn-x4": (
+        "IRN with a second latent, aimed at bicubic, Lanczos and area in turn",
+        TrainConfig(model="dlv-irn-x4", out=Path("runs/dlv-irn-x4"), crop=192, downscalers=True, **_LOSSLESS),  # type: ignore[arg-type]
     ),
 }
 """Name -> (what it is, settings); the first argument of `python -m training.train`."""

@@ -57,8 +57,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Export a training run's averaged weights into the package.")
     parser.add_argument("run", type=Path, nargs="+", help="folder of the run; of several, the average")
     parser.add_argument("--replace", action="store_true", help="remove the latest weights of that name")
+    parser.add_argument("--folder", type=Path, help="write the weights there, and leave the package as it is")
     arguments = parser.parse_args()
     weights = average([load_run(run) for run in arguments.run])
+    if arguments.folder:
+        arguments.folder.mkdir(parents=True, exist_ok=True)
+        print(write_weights(weights, arguments.folder))
+        return
     path = write_weights(weights, registry.FOLDER)
     index = registry.FOLDER / "released.json"
     released: list[str] = json.loads(index.read_text()) if index.exists() else []

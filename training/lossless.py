@@ -23,15 +23,23 @@ class Lossless(Objective):
 
     The published weights 1, scale² and 1 are of sums over a sample's values; ours are of means of values in [0, 1],
     which makes them 1, 1 (an LR picture has a scale²-th of the values) and 1 - 1/scale² (so does z have its share).
-    The squared z is what is left of its cross-entropy. z is 0 on the way back, as in decoding: a drawn z teaches the
-    network to ignore it, which takes longer and restores less.
+    The squared z is what is left of its cross-entropy. z is 0 on the way back, as in decoding, unless it is to be
+    `sampled` as published: that teaches the network to ignore it, which takes longer.
 
     With a second latent, each sample aims at a downscaler of its own, if `downscalers` asks for it.
     """
 
-    def __init__(self, model: SAINet, margin: int, guidance: float, latent: float, several: bool = False) -> None:
+    def __init__(
+        self,
+        model: SAINet,
+        margin: int,
+        guidance: float,
+        latent: float,
+        several: bool = False,
+        sampled: bool = False,
+    ) -> None:
         super().__init__(model, margin)
-        self.guidance, self.latent, self.several = guidance, latent, several
+        self.guidance, self.latent, self.several, self.sampled = guidance, latent, several, sampled
         self.tables.requires_grad_(False)
         self.tables.copy_(torch.from_numpy(STANDARD).float().log())
 
@@ -49,7 +57,8 @@ class Lossless(Objective):
         aim = self._aim(x, reference)
         out = self.model(x, aim=aim)
         lr, latent = self.crop(out.lr), self.crop(out.latent)
-        restored = self.model.upscale(as_stored(lr))
+        stored = as_stored(lr)
+        restored = self.model.inverse(stored, torch.randn_like(latent)) if self.sampled else self.model.upscale(stored)
         x, aim = self.crop_hr(x), self.crop(aim)
         error = restored - x
         charbonnier = (error.square() + 1e-6).sqrt().mean()

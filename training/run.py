@@ -28,7 +28,7 @@ def make_objective(config: TrainConfig) -> Objective:
     if config.objective == "published":
         objective = Published(model, MARGIN)
     elif config.objective == "lossless":
-        objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers)
+        objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers, config.sampled)
     else:
         objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance, config.carriers, config.rate)
     if config.init is not None:
@@ -37,7 +37,7 @@ def make_objective(config: TrainConfig) -> Objective:
         with torch.no_grad():
             objective.tables.copy_(torch.from_numpy(weights.tables).float().log())
     for name, parameter in objective.named_parameters():
-        if config.freeze and name.startswith(config.freeze):
+        if name.startswith(config.freeze):
             parameter.requires_grad_(False)
     return objective
 

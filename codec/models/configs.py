@@ -3,6 +3,9 @@
 from codec.models.config import SAINConfig
 
 _DENSE = dict.fromkeys("FGH", "dense-32")
+_FOLDED = {"F": "folded-64x2", "G": "folded-64x2", "H": "folded-32x0"}
+_NARROW = {"F": "folded-48x2", "G": "folded-48x2", "H": "folded-16x0"}
+_X4 = ((_NARROW,), (_NARROW,) * 3)
 _ENHANCED = {"E": "dense-32", **_DENSE}
 
 CONFIGS: dict[str, SAINConfig] = {
@@ -28,6 +31,13 @@ CONFIGS: dict[str, SAINConfig] = {
     "sain-x2-paper": SAINConfig(levels=((_ENHANCED,) * 5 + (_DENSE,) * 3,), latent="mixture-5"),
     "sain-x4-paper": SAINConfig(levels=((), (_ENHANCED,) * 10 + (_DENSE,) * 6), latent="mixture-5"),
     # IRN (ECCV 2020): eight vanilla blocks behind each Haar level
-    "irn-x2": SAINConfig(levels=((_DENSE,) * 8,), latent="zero"),
-    "irn-x4": SAINConfig(levels=((_DENSE,) * 8, (_DENSE,) * 8), latent="zero"),
+    "irn-x2-paper": SAINConfig(levels=((_DENSE,) * 8,), latent="zero"),
+    "irn-x4-paper": SAINConfig(levels=((_DENSE,) * 8, (_DENSE,) * 8), latent="zero"),
+    # the same mechanism for one CPU core: fewer blocks, wide subnets on folded pixels
+    "irn-x2": SAINConfig(levels=((_FOLDED,) * 4,), latent="zero"),
+    "irn-x4": SAINConfig(levels=_X4, latent="zero"),
+    # IRN with its compression restore module (IJCV 2022)
+    "irn-crm-x2": SAINConfig(levels=((_FOLDED,) * 4,), latent="crm:folded-48x4"),
+    # DLV-IRN (ACM MM 2022): a second latent, for the downscaling
+    "dlv-irn-x4": SAINConfig(levels=_X4, latent="zero", dual=True),
 }

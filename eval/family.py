@@ -1,0 +1,138 @@
+"""The systems beside SAIN at equal bytes: the table of `docs/family.md`.
+
+    python -m eval.family sain-x2-lite irn-x2 … --out results/family.json
+
+measures models by name (those of the folder that `SAIN_CODEC_WEIGHTS` names, too) through the public API. With the LR
+picture as JPEG: bits and PSNR at a list of qualities on Kodak pictures, BD-rate against the first model. Without loss,
+as PNG: PSNR-Y on Set14 as the papers give it.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+import codec
+from codec.models import registry
+from codec.models.description import describe
+from codec.models.weights import read_weights
+from codec.picture import Pixels
+from eval import metrics
+from eval.curves import compare
+from eval.runner import load_picture
+from training.data import find_pictures
+
+QUALITIES = (10, 20, 35, 55, 75, 90)
+HEADER = (
+    "| model | parameters | minutes | s/MP down, up | bpp : dB at JPEG 20 | at 75 | bits at equal PSNR | PSNR-Y, PNG |",
+    "|---|---|---|---|---|---|---|---|",
+)
+
+
+def _jpeg(model: str, photos: Sequence[Pixels]) -> list[dict[str, float]]:
+    """A point per quality: bpp, PSNR, and PSNR-Y without the border that the papers cut; means over `photos`."""
+    points = []
+    for quality in QUALITIES:
+        rows = []
+        for photo in photos:
+            data = codec.encode(photo, quality, model=model)
+            restored = codec.decode(data, to="numpy")
+            bpp = 8 * len(data) / photo[..., 0].size
+            border = describe(registry.resolve(model)).scale
+            rows.append((bpp, metrics.psnr(photo, restored), metrics.psnr_y(photo, restored, border)))
+        means = np.mean(rows, 0).round(4).tolist()
+        points.append(dict(zip(("quality", "bpp", "psnr", "psnr_y"), (quality, *means), strict=True)))
+    return points
+
+
+def _lossless(model: str, paths: Sequence[Path]) -> float:
+    """PSNR-Y in dB, mean over pictures cut to multiples of the scale; the LR picture is a PNG."""
+    scale = describe(registry.resolve(model)).scale
+    values = []
+    for path in paths:
+        photo = load_picture(path, scale)
+        restored = codec.decode(codec.encode(photo, format="png", model=model), to="numpy")
+        values.append(metrics.psnr_y(photo, restored, scale))
+    return round(float(np.mean(values)), 3)
+
+
+def _seconds(model: str, photo: Pixels) -> tuple[float, float]:
+    """For a megapixel, of one thread's work: encoding and decoding a JPEG, the best of three after a first."""
+    megapixels, times = photo[..., 0].size / 1e6, []
+    for _ in range(4):
+        start = time.thread_time()
+        data = codec.encode(photo, 75, model=model)
+        middle = time.thread_time()
+        codec.decode(data)
+        times.append((middle - start, time.thread_time() - middle))
+    encode, decode = (min(column) / megapixels for column in zip(*times[1:], strict=True))
+    return round(encode, 3), round(decode, 3)
+
+
+def measure(model: str, kodak: Sequence[Path], set14: Sequence[Path]) -> dict[str, Any]:
+    """A model's record."""
+    photos = [load_picture(path) for path in kodak]
+    weights = read_weights(registry.path_of(model))
+    return {
+        "model": registry.resolve(model),
+        "parameters": sum(value.size for value in weights.tensors.values()),
+        "minutes": weights.training.get("minutes"),
+        "seconds": _seconds(model, photos[0]),
+        "jpeg": _jpeg(model, photos),
+        "psnr_y_png": _lossless(model, set14),
+    }
+
+
+def table(records: Sequence[dict[str, Any]]) -> str:
+    """Markdown; the bits against those of the first record, over the PSNR that both reach."""
+    lines = list(HEADER)
+
+    def curve(record: dict[str, Any]) -> Any:
+        return np.array([[p["bpp"], p["psnr"]] for p in record["jpeg"]]).T
+
+    for record in records:
+        points = {p["quality"]: f"{p['bpp']:.3f} : {p['psnr']:.2f}" for p in record["jpeg"]}
+        bits = "–" if record is records[0] else _percent(curve(records[0]), curve(record))
+        down, up = record["seconds"]
+        lines.append(
+            f"| {record['model']} | {record['parameters']:,} | {record['minutes']} | {down:.2f}, {up:.2f} "
+            f"| {points[20]} | {points[75]} | {bits} | {record['psnr_y_png']:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def _percent(anchor: Any, ours: Any) -> str:
+    if ours[1].max() <= anchor[1].min() or anchor[1].max() <= ours[1].min():
+        return "no PSNR in common"
+    return f"{compare(anchor, ours).percent:+.0f} %"
+
+
+def main() -> None:
+    """Command line: models that are in the file already are not measured again."""
+    parser = argparse.ArgumentParser(description="Models side by side, through a JPEG and without loss.")
+    parser.add_argument("models", nargs="+", help="by name; bits are against the first one's")
+    parser.add_argument("--kodak", type=Path, default=Path("../shared/data/kodak"), help="pictures for the JPEG")
+    parser.add_argument("--set14", type=Path, default=Path("../shared/data/set14"), help="pictures for the PNG")
+    parser.add_argument("--limit", type=int, default=6, help="how many of the first (default: 6)")
+    parser.add_argument("--out", type=Path, default=Path("results/family.json"))
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    known = json.loads(args.out.read_text()) if args.out.exists() else []
+    done = {record["model"]: record for record in known}
+    for name in tqdm(args.models, unit="model", disable=None):
+        model = registry.resolve(name)
+        if model not in done:
+            kodak, set14 = find_pictures([args.kodak])[: args.limit], find_pictures([args.set14])
+            done[model] = measure(model, kodak, set14)
+            args.out.write_text(json.dumps(list(done.values()), indent=1) + "\n")
+    print(table([done[registry.resolve(name)] for name in args.models]))
+
+
+if __name__ == "__main__":
+    main()
