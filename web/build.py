@@ -40,7 +40,7 @@ def write_models(folder: Path) -> None:
     if (folder / f"{name}.upscale.onnx").exists():
         return
     with tempfile.TemporaryDirectory(dir=folder) as partial:
-        graphs.write(name, Path(partial), "half")
+        graphs.write(name, Path(partial), "grid")  # a byte a weight: what a page fetches
         (Path(partial) / f"{name}.upscale.onnx").replace(folder / f"{name}.upscale.onnx")
 
 

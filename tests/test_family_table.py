@@ -1,0 +1,75 @@
+"""The table of systems: what it measures, and that it measures each model once."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import codec
+from codec.models import registry
+from eval import family, metrics
+from eval.family import QUALITIES, measure, table
+from eval.runner import load_picture
+from tests.conftest import PICTURES
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    shutil.copy(sorted(PICTURES.glob("*.png"))[0], folder)
+    return folder
+
+
+def test_a_record_is_what_the_public_functions_give(pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(family, "QUALITIES", (20, 75))
+    paths = sorted(pictures.iterdir())
+    record = measure("sain-x2-lite", paths, paths)
+    photo = load_picture(paths[0])
+    data = codec.encode(photo, 75)
+    restored = codec.decode(data, to="numpy")
+    point = record["jpeg"][1]
+    assert point["bpp"] == pytest.approx(8 * len(data) / (photo.shape[0] * photo.shape[1]), abs=1e-4)
+    assert point["psnr"] == pytest.approx(metrics.psnr(photo, restored), abs=1e-3)
+    assert point["psnr_y"] == pytest.approx(metrics.psnr_y(photo, restored, 2), abs=1e-3)
+    lossless = codec.decode(codec.encode(photo, format="png"), to="numpy")
+    assert record["psnr_y_png"] == pytest.approx(metrics.psnr_y(photo, lossless, 2), abs=1e-3)
+    assert record["model"] == registry.resolve("sain-x2-lite")
+    assert record["parameters"] == 728_576
+    assert min(record["seconds"]) > 0
+
+
+def _record(name: str, bits: float, shift: float = 0) -> dict[str, object]:
+    points = [
+        {"quality": q, "bpp": bits * (i + 1), "psnr": 25 + 2 * i + shift, "psnr_y": 0} for i, q in enumerate(QUALITIES)
+    ]
+    return {"model": name, "parameters": 1234, "minutes": 5, "seconds": [1, 2], "jpeg": points, "psnr_y_png": 38.125}
+
+
+def test_bits_are_those_at_equal_psnr() -> None:
+    lines = table([_record("a", 0.1), _record("b", 0.15), _record("c", 0.1, shift=30)]).splitlines()[2:]
+    assert [line.split("|")[7].strip() for line in lines] == ["–", "+50 %", "no PSNR in common"]
+    assert "1,234" in lines[0]
+    assert "38.1" in lines[0]
+
+
+def test_what_is_measured_is_kept(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, measured = tmp_path / "family.json", []
+
+    def counted(model: str, *_: object) -> dict[str, object]:
+        measured.append(model)
+        return _record(model, 0.1)
+
+    monkeypatch.setattr(family, "measure", counted)
+    for names in (["sain-x2-lite"], ["sain-x2-lite", "sain-x4-lite"]):
+        folders = ["--kodak", str(pictures), "--set14", str(pictures)]
+        monkeypatch.setattr("sys.argv", ["family", *names, *folders, "--out", str(out)])
+        family.main()
+    assert measured == [registry.resolve("sain-x2-lite"), registry.resolve("sain-x4-lite")]
+    assert len(json.loads(out.read_text())) == 2
+    assert np.isclose(json.loads(out.read_text())[0]["jpeg"][0]["bpp"], 0.1)
+    assert "sain-x4-lite" in capsys.readouterr().out
