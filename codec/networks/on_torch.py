@@ -51,14 +51,14 @@ class TorchNetwork:
     @torch.inference_mode()
     def _run(self, way: Way, pixels: Pixels, condition: float) -> Pixels:
         told = torch.tensor([condition], dtype=torch.float32, device=self.device)
+        net = self._ready(condition)  # not within autocast, which would round what the quality means
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            return _bytes(getattr(self._ready(condition), way)(self._tensor(pixels), told))
+            return _bytes(getattr(net, way)(self._tensor(pixels), told))
 
     def _made_ready(self, condition: float) -> SAINet:
         """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""
-        if self.device.type != "cpu" or not fused.available():
-            return self.net
-        return fused.at(self.net, torch.tensor([condition]), self.precision)
+        joined = self.device.type == "cpu" and fused.available()
+        return fused.at(self.net, torch.tensor([condition], device=self.device), self.precision, joined)
 
     def _tensor(self, pixels: Pixels) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
@@ -66,7 +66,8 @@ class TorchNetwork:
 
 
 def _bytes(x: Tensor) -> Pixels:
-    array: Pixels = x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).cpu().numpy()
+    on_device = x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).contiguous()  # planes, from a GPU's Haar
+    array: Pixels = on_device.cpu().numpy()
     return array
 
 
