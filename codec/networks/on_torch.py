@@ -12,7 +12,7 @@ from codec.errors import CodecError
 from codec.models.config import Way
 from codec.models.sain import SAINet
 from codec.models.weights import Weights
-from codec.networks import Precision, fused
+from codec.networks import Engine, Precision, fused
 from codec.picture import Pixels
 
 # OpenMP's threads do not survive a fork, and a child that waits for them waits for ever
@@ -71,11 +71,11 @@ def _bytes(x: Tensor) -> Pixels:
     return array
 
 
-def load(weights: Weights, device: str | None, precision: Precision | None) -> TorchNetwork:
+def load(weights: Weights, engine: Engine) -> TorchNetwork:
     """On CUDA where there is one, unless told otherwise; raises `CodecError` for a device that cannot be used."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = engine.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return TorchNetwork(network_of(weights), torch.device(device), precision or "float32")
+        return TorchNetwork(network_of(weights), torch.device(device), engine.precision or "float32")
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         reason = (str(error).splitlines() or ["unknown"])[0]
         raise CodecError(f"device {device!r} cannot be used: {reason}") from None
