@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 IMAGE ?=
+PORT ?= 8080
+NODE := web/node_modules/.package-lock.json
 .DEFAULT_GOAL := help
 
-.PHONY: help demo web test lint bench rd nightly figures clean
+.PHONY: help demo web npm test lint bench rd nightly figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -18,10 +20,16 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 demo: $(VENV)/.ready ## encode and decode a photo (IMAGE=path for yours), print figures, write demo/
 	$(RUN)/codec demo $(if $(IMAGE),'$(IMAGE)')
 
-web: $(VENV)/.ready ## restore pictures in a browser: sets up web/, serves its demo (needs npm)
-	npm ci --prefix web --no-audit --no-fund
+web: npm $(VENV)/.ready $(NODE) ## restore pictures in a browser: sets up web/, serves its demo (PORT=8080; needs npm)
 	$(RUN)/python -m web.build
-	$(RUN)/python -m web.serve
+	$(RUN)/python -m web.serve --port $(PORT)
+
+npm:
+	@command -v npm >/dev/null || { echo 'make web needs npm, which comes with Node.js: https://nodejs.org' >&2; exit 1; }
+
+$(NODE): web/package-lock.json
+	npm ci --prefix web --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 test: $(VENV)/.ready lint ## lint, type-check and run all tests
 	$(RUN)/pytest
@@ -49,4 +57,4 @@ figures: $(VENV)/.ready ## docs/demo.png anew
 	$(RUN)/codec demo && cp demo/side-by-side.png docs/demo.png
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo web/node_modules web/models web/demo/pictures .pytest_cache .mypy_cache .ruff_cache

@@ -157,7 +157,7 @@ def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
 def _load(name: str, engine: Engine) -> Rescaler:
     weights = read_weights(registry.path_of(name))
     runs = import_module(f"codec.networks.on_{engine.backend}")  # each takes a while to import
-    return Rescaler(runs.load(weights, engine.device, engine.precision), weights.config, weights.tables)
+    return Rescaler(runs.load(weights, engine), weights.config, weights.tables)
 
 
 def load(model: str, engine: Engine = ANY) -> Rescaler:

@@ -20,7 +20,7 @@ from codec import networks, rescaler
 from codec.cli import main
 from codec.errors import CodecError
 from codec.models import registry
-from codec.models.subnets import FoldedSubnet
+from codec.models.subnets import FoldedSubnet, make_subnet
 from codec.models.weights import read_weights
 from codec.networks import Engine, fused, graph_files, graphs
 from codec.networks.on_torch import TorchNetwork, network_of
@@ -91,20 +91,46 @@ def test_a_network_without_graph_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
     rescaler._load.cache_clear()
 
 
-@pytest.mark.skipif(not fused.available(), reason="this torch has no oneDNN")
+@pytest.mark.parametrize("joined", [True, False])
 @pytest.mark.parametrize("model", registry.available())
-def test_what_is_fused_computes_the_same(model: str) -> None:
+def test_what_is_fused_computes_the_same(model: str, joined: bool) -> None:
+    if joined and not fused.available():
+        pytest.skip("this torch has no oneDNN")
     net = network_of(read_weights(registry.path_of(model)))
     low = torch.rand(1, 3, 23, 38)
     high = torch.rand(1, 3, 23 * net.config.scale, 38 * net.config.scale)
     for value in (1.2, 4.5):
         told = torch.tensor([value])
-        ready = fused.at(net, told, torch.float32)
+        ready = fused.at(net, told, torch.float32, joined)
         assert any(isinstance(module, fused.FusedSubnet) for module in ready.modules())
         assert not any(isinstance(module, FoldedSubnet) for module in ready.modules())
         with torch.inference_mode():
             assert (ready.downscale(high, told) - net.downscale(high, told)).abs().max() < 1e-4
             assert (ready.upscale(low, told) - net.upscale(low, told)).abs().max() < 1e-4
+
+
+def test_folding_is_exact_up_to_rounding() -> None:
+    subnet = make_subnet("folded-8x4", 3, 5, modulated=True).double()
+    for parameter in subnet.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)
+    embedding, x = torch.randn(1, 32).double(), torch.rand(2, 3, 7, 10).double()
+    with torch.no_grad():
+        plain = fused.FusedSubnet(subnet, embedding, torch.float64, joined=False)
+        expected = subnet(x, embedding)
+        assert (expected - subnet(x, torch.zeros_like(embedding))).abs().max() > 1e-3
+        assert (plain(x) - expected).abs().max() < 1e-13
+
+
+def test_without_onednn_nothing_changes_but_rounding(one_photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    # what runs on CUDA and on other processors
+    weights = read_weights(registry.path_of(registry.DEFAULT))
+    nets = [TorchNetwork(network_of(weights), torch.device("cpu"), p) for p in ("float32", "bfloat16")]
+    expected = nets[0].upscale(one_photo, 2.7)
+    monkeypatch.setattr(fused, "available", lambda: False)
+    for net in nets:
+        net._ready.cache_clear()
+    assert levels_apart(nets[0].upscale(one_photo, 2.7), expected) <= 1
+    assert psnr(nets[1].upscale(one_photo, 2.7), expected) > 50
 
 
 def test_half_the_digits_restore_nearly_the_same(one_photo: Pixels) -> None:

@@ -1,6 +1,7 @@
 """What the demo needs and git does not keep: the model as ONNX, the tables of all models, pictures. `make web`."""
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -71,6 +72,9 @@ def write_pictures(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write_models(MODELS)
-    if not (PICTURES / "index.json").exists():
-        write_pictures(PICTURES)
+    try:
+        write_models(MODELS)
+        if not (PICTURES / "index.json").exists():
+            write_pictures(PICTURES)
+    except KeyboardInterrupt:
+        sys.exit(130)

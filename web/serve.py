@@ -1,9 +1,11 @@
 """The demo over HTTP, with the headers that let WebAssembly use several threads: `make web`. Standard library only."""
 
 import argparse
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ISOLATED = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
@@ -31,6 +33,10 @@ class Handler(SimpleHTTPRequestHandler):
         self.send_header("Cache-Control", "max-age=60")
         super().end_headers()
 
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        with suppress(ConnectionError):  # a page that is left does not wait for what it asked for
+            super().copyfile(source, outputfile)
+
 
 def main() -> None:
     """Serve until interrupted."""
@@ -40,7 +46,7 @@ def main() -> None:
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, directory=str(HERE)))
     except OSError as error:
-        parser.error(f"cannot listen on port {port}: {error.strerror}; give another --port")
+        parser.error(f"cannot listen on port {port}: {error.strerror}; give another by --port, or make web PORT=…")
     with server:
         print(f"http://127.0.0.1:{server.server_address[1]}/demo/ (Ctrl-C ends it)", flush=True)
         try:

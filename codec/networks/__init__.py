@@ -29,7 +29,10 @@ class Engine(NamedTuple):
         """With the backend that it comes to; raises `CodecError` for what cannot be."""
         if self.precision is not None and self.precision not in get_args(Precision):
             raise CodecError(f"precision must be one of {', '.join(get_args(Precision))}, not {self.precision!r}")
-        return self._replace(backend=choose(self.backend))
+        backend = choose(self.backend)
+        if backend == "onnx" and self.precision not in (None, "float32"):
+            raise CodecError(f"precision={self.precision!r} needs backend='torch': graphs compute in float32")
+        return self._replace(backend=backend)
 
 
 ANY = Engine()

@@ -13,7 +13,7 @@ import onnxruntime
 from codec.errors import CodecError
 from codec.models.config import Downscaler, Way
 from codec.models.weights import Weights
-from codec.networks import Precision
+from codec.networks import Engine
 from codec.networks.graph_files import PREFIX, path_of
 from codec.picture import Pixels
 
@@ -60,12 +60,10 @@ class OnnxNetwork:
         return result
 
 
-def load(weights: Weights, device: str | None, precision: Precision | None) -> OnnxNetwork:
+def load(weights: Weights, engine: Engine) -> OnnxNetwork:
     """On the CPU, or on `"cuda"` where the runtime was built for it; raises `CodecError` for anything else."""
-    if precision not in (None, "float32"):
-        raise CodecError(f"precision={precision!r} needs backend='torch': graphs compute in float32")
-    kind = (device or "cpu").partition(":")[0]
+    kind = (engine.device or "cpu").partition(":")[0]
     provider = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}.get(kind, "")
     if provider not in onnxruntime.get_available_providers():
-        raise CodecError(f"device {device!r} cannot be used by this ONNX Runtime")
+        raise CodecError(f"device {engine.device!r} cannot be used by this ONNX Runtime")
     return OnnxNetwork(weights, [provider])

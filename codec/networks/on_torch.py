@@ -13,7 +13,7 @@ from codec.models import downscalers
 from codec.models.config import Downscaler, Way
 from codec.models.sain import SAINet
 from codec.models.weights import Weights
-from codec.networks import Precision, fused
+from codec.networks import Engine, Precision, fused
 from codec.picture import Pixels
 
 # OpenMP's threads do not survive a fork, and a child that waits for them waits for ever
@@ -56,14 +56,14 @@ class TorchNetwork:
 
     def _run(self, way: Way, condition: float, x: Tensor, **more: Tensor) -> Pixels:
         told = torch.tensor([condition], dtype=torch.float32, device=self.device)
+        net = self._ready(condition)  # not within autocast, which would round what the quality means
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-            return _bytes(getattr(self._ready(condition), way)(x, told, **more))
+            return _bytes(getattr(net, way)(x, told, **more))
 
     def _made_ready(self, condition: float) -> SAINet:
         """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""
-        if self.device.type != "cpu" or not fused.available():
-            return self.net
-        return fused.at(self.net, torch.tensor([condition]), self.precision)
+        joined = self.device.type == "cpu" and fused.available()
+        return fused.at(self.net, torch.tensor([condition], device=self.device), self.precision, joined)
 
     def _tensor(self, pixels: Pixels) -> Tensor:
         x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
@@ -71,15 +71,16 @@ class TorchNetwork:
 
 
 def _bytes(x: Tensor) -> Pixels:
-    array: Pixels = x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).cpu().numpy()
+    on_device = x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).contiguous()  # planes, from a GPU's Haar
+    array: Pixels = on_device.cpu().numpy()
     return array
 
 
-def load(weights: Weights, device: str | None, precision: Precision | None) -> TorchNetwork:
+def load(weights: Weights, engine: Engine) -> TorchNetwork:
     """On CUDA where there is one, unless told otherwise; raises `CodecError` for a device that cannot be used."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = engine.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return TorchNetwork(network_of(weights), torch.device(device), precision or "float32")
+        return TorchNetwork(network_of(weights), torch.device(device), engine.precision or "float32")
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
         reason = (str(error).splitlines() or ["unknown"])[0]
         raise CodecError(f"device {device!r} cannot be used: {reason}") from None

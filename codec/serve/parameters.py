@@ -66,10 +66,14 @@ def _allowed(name: str, value: str | None, choices: tuple[str, ...]) -> str:
     return value or choices[0]
 
 
-def id_of(data: bytes, chosen: dict[str, Any]) -> str:
-    """The same photo, options, weights and release give the same id. Hashing takes a while: call it in a thread."""
+def id_of(data: bytes, chosen: dict[str, Any], precision: str) -> str:
+    """The same photo, options, weights, release and precision give the same id.
+
+    Hashing takes a while: call it in a thread.
+    """
     models = [registry.resolve(name) for name in scaling.models_of(chosen["scale"], None)]
-    about = json.dumps([chosen, models, codec.__version__], sort_keys=True)
+    computed = [] if precision == "float32" else [precision]
+    about = json.dumps([chosen, models, codec.__version__, *computed], sort_keys=True)
     digest = hashlib.sha256(about.encode() + b"\0")
     digest.update(data)
     return digest.hexdigest()[:40] + carriers.get(chosen["format"]).suffixes[0]

@@ -35,7 +35,7 @@ class Worker:
         self._to, self._from = self.process.stdin, self.process.stdout
         try:
             async with asyncio.timeout(BOOT_SECONDS):
-                await self._answer()
+                await self._ready()
         except BaseException as error:
             await self._end()
             if isinstance(error, TimeoutError):
@@ -58,6 +58,11 @@ class Worker:
             start_new_session=True,  # Ctrl-C is for the service, which lets running jobs end
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
+
+    async def _ready(self) -> None:
+        """Wait for the first answer, which says whether it can work."""
+        if error := (await self._answer()).about.get("error"):
+            raise WorkerLostError(error)
 
     async def _end(self) -> None:
         if self.process.returncode is None:

@@ -1,6 +1,7 @@
 """What the service does, apart from HTTP."""
 
 import asyncio
+import json
 import logging
 import sys
 import time
@@ -50,7 +51,8 @@ class Service:
         self.storage = Storage(settings.store)
         self.cache = Cache(Path(settings.cache_dir), settings.cache_bytes)
         self.metrics = metrics = Metrics()
-        self.pool = Pool(COMMAND, settings.workers, settings.queue, settings.timeout, self._lost)
+        command = (*COMMAND, json.dumps(settings.engine))
+        self.pool = Pool(command, settings.workers, settings.queue, settings.timeout, self._lost)
         metrics.running.set_function(lambda: self.pool.running)
         metrics.ready.set_function(lambda: self.pool.ready)
         metrics.cached.set_function(lambda: self.cache.bytes)
@@ -113,7 +115,7 @@ class Service:
         if not readers(data):
             raise ApiError("unsupported_type", "this is not a picture, or of a kind that is not read here")
         try:
-            name = await asyncio.to_thread(id_of, data, options)
+            name = await asyncio.to_thread(id_of, data, options, self.settings.precision)
         except CodecError as error:
             raise ApiError("impossible", str(error)) from None
 
@@ -152,11 +154,12 @@ class Service:
         return data
 
     def etag(self, name: str, kind: str | None = None) -> str:
-        """Of a stored file, or of what is restored from it in a format: both follow from the id and the release."""
+        """Of a stored file, or of what is restored from it in a format: both follow from id, release and precision."""
         digest = ID.fullmatch(name) and name.partition(".")[0]
         if kind is None:
             return f'"{digest}"'
-        return f'"{digest}-{kind}{SAVING[kind]["quality"]}-{codec.__version__}-{PIL.__version__}"'
+        precision = "" if self.settings.precision == "float32" else f"-{self.settings.precision}"
+        return f'"{digest}-{kind}{SAVING[kind]["quality"]}-{codec.__version__}-{PIL.__version__}{precision}"'
 
     async def full(self, name: str, kind: str) -> bytes:
         """The restored picture in a format of `FULL`, of a file that is there."""

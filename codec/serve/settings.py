@@ -3,11 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from codec import carriers
 from codec.errors import CodecError
 from codec.metadata import Strip
+from codec.networks import Backend, Engine, Precision
 from codec.scaling import Scale
 
 PREFIX = "CODEC_"
@@ -32,6 +33,9 @@ class Settings:
     cache_dir: str = _option("image-cache", "folder for restored pictures, of one service alone")
     cache_bytes: int = _option(1 << 30, "of restored pictures to keep, the ones last used", low=0)
     workers: int = _option(os.cpu_count() or 1, "processes that encode and decode, of one thread each")
+    device: str = _option("", "cpu or cuda; cuda where there is one, unless given")
+    backend: str = _option("", "what runs networks: torch, if it is there, unless given", choices=get_args(Backend))
+    precision: str = _option("float32", "of networks; bfloat16 needs torch", choices=get_args(Precision))
     queue: int = _option(32, "jobs that may wait for a worker; further ones are refused with 503", low=0)
     timeout: float = _option(120.0, "seconds that a job may wait, and again that it may run", low=0.1)
     max_upload_bytes: int = _option(32 << 20, "of one photo")
@@ -63,12 +67,19 @@ class Settings:
             raise CodecError("quality and max_quality must be at most 100, effort at most 9")
         if not self.formats or not self.scales:
             raise CodecError("formats and scales must name at least one each")
+        self.engine.checked()
+
+    @property
+    def engine(self) -> Engine:
+        """Of the workers."""
+        return Engine(self.device or None, cast(Backend, self.backend) or None, cast(Precision, self.precision))
 
     def _check(self, name: str, about: Mapping[str, Any]) -> None:
         value = getattr(self, name)
         if isinstance(value, int | float) and not isinstance(value, bool) and not value >= about["low"]:
             raise CodecError(f"{name} must be at least {about['low']}, not {value}")
-        if isinstance(value, tuple) and (unknown := set(value).difference(about["choices"])):
+        chosen = value if isinstance(value, tuple) else (value,) if about["choices"] and value else ()
+        if unknown := set(chosen).difference(about["choices"]):
             raise CodecError(f"{name} can be {', '.join(about['choices'])}, not {', '.join(sorted(unknown))}")
 
     @classmethod

@@ -13,6 +13,7 @@ import codec
 from codec.encoding import mean_square
 from codec.errors import CodecError, PictureTooLargeError, UnsupportedFormatError
 from codec.fidelity import decibels
+from codec.networks import Engine
 from codec.picture import Picture, read_picture
 from codec.reading import open_image
 from codec.saving import saved
@@ -47,11 +48,11 @@ def _refused_as(code: str) -> Iterator[None]:
         raise RefusedError(code, error) from None
 
 
-def do(job: Frame) -> Frame:
-    """One job, named by `what`; whatever goes wrong becomes an answer."""
+def do(job: Frame, engine: Engine) -> Frame:
+    """One job, named by `what`, with networks run as `engine` says; whatever goes wrong becomes an answer."""
     about = dict(job.about)
     try:
-        return JOBS[about.pop("what")](job.body, **about)
+        return JOBS[about.pop("what")](job.body, engine, **about)
     except RefusedError as error:
         return Frame({"error": error.code, "message": str(error)})
     except MemoryError:
@@ -69,21 +70,21 @@ def _photo(data: bytes, max_pixels: int) -> Picture:
         return read_picture(data, max_pixels)
 
 
-def encode(data: bytes, max_pixels: int, **options: Any) -> Frame:
+def encode(data: bytes, engine: Engine, max_pixels: int, **options: Any) -> Frame:
     """A photo to the file that is stored; `options` are those of `codec.encode`."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         photo = _photo(data, max_pixels)
         with _refused_as("impossible"):
-            stored = codec.encode(photo, max_pixels=max_pixels, **options)
+            stored = codec.encode(photo, max_pixels=max_pixels, **engine._asdict(), **options)
     told = dict.fromkeys(str(w.message) for w in caught if w.category is UserWarning)
     return Frame({"warnings": list(told)}, stored)
 
 
-def restore(data: bytes, max_pixels: int, format: str) -> Frame:  # noqa: A002
+def restore(data: bytes, engine: Engine, max_pixels: int, format: str) -> Frame:  # noqa: A002
     """A stored file to the full picture, in a format of `SAVING`; metadata is kept."""
     with _refused_as("cannot_restore"):
-        img = codec.decode(data, max_pixels=max_pixels)
+        img = codec.decode(data, max_pixels=max_pixels, **engine._asdict())
     if format == "jpeg" and img.mode in ("LA", "RGBA"):
         img = _on_white(img)
     if format == "jpeg":
@@ -105,7 +106,7 @@ def _on_white(img: Image.Image) -> Image.Image:
     return flat
 
 
-def compare(data: bytes, max_pixels: int, stored: int) -> Frame:
+def compare(data: bytes, engine: Engine, max_pixels: int, stored: int) -> Frame:
     """A photo against its stored file, the first `stored` bytes of the body, and against JPEG at equal PSNR.
 
     The JPEG is full-size, optimised and progressive, with the same metadata: the one of lowest quality whose PSNR
@@ -113,7 +114,7 @@ def compare(data: bytes, max_pixels: int, stored: int) -> Frame:
     """
     photo = _photo(data[stored:], max_pixels)
     with _refused_as("cannot_restore"):
-        restored = codec.decode(data[:stored], to="numpy", max_pixels=max_pixels)
+        restored = codec.decode(data[:stored], to="numpy", max_pixels=max_pixels, **engine._asdict())
     if restored.shape != photo.pixels.shape:
         raise RefusedError("impossible", CodecError("this is not the photo that was stored"))
     if photo.alpha is not None:

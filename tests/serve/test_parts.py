@@ -1,6 +1,8 @@
 """Storage, cache, negotiation and settings by themselves."""
 
+import asyncio
 import errno
+import json
 import os
 import shutil
 import threading
@@ -11,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from codec.errors import CodecError
+from codec.networks import Engine
 from codec.serve import Settings, disk
 from codec.serve.cache import Cache
 from codec.serve.errors import STATUS, ApiError, of_os
 from codec.serve.negotiation import choose
+from codec.serve.process import Worker, WorkerLostError
+from codec.serve.service import COMMAND
 from codec.serve.settings import MAX_PIXELS
 from codec.serve.sniff import readers
 from codec.serve.storage import Storage
@@ -193,11 +198,31 @@ def test_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("workers", "0", "at least 1"), ("workers", "many", "must be a number"), ("timeout", "nan", "at least 0.1"),
         ("formats", "exe", "formats can be"), ("formats", "", "at least one"), ("page", "maybe", "yes or no"),
         ("max_pixels", str(MAX_PIXELS + 1), "at most"), ("quality", "101", "at most 100"), ("port", "-1", "at least 0"),
+        ("precision", "int8", "precision can be float32, bfloat16, not int8"), ("backend", "tf", "backend can be"),
     ],
 )  # fmt: skip
 def test_settings_that_cannot_be(name: str, value: str, message: str) -> None:
     with pytest.raises(CodecError, match=message):
         Settings.from_environment({name: value})
+
+
+def test_an_engine_that_cannot_be_fails_at_the_start() -> None:
+    pytest.importorskip("onnxruntime")
+    with pytest.raises(CodecError, match="needs backend='torch'"):
+        Settings(backend="onnx", precision="bfloat16")
+    assert Settings(backend="onnx").engine == Engine(None, "onnx", "float32")
+    assert Settings(device="cuda").engine.device == "cuda"
+
+
+def test_a_device_that_cannot_be_used_is_named() -> None:
+    pytest.importorskip("onnxruntime")
+
+    async def start() -> None:
+        async with Worker((*COMMAND, json.dumps(Engine("nonsense", "onnx")))):
+            pass
+
+    with pytest.raises(WorkerLostError, match="device 'nonsense' cannot be used"):
+        asyncio.run(start())
 
 
 def test_kinds_are_told_by_their_first_bytes() -> None:
