@@ -193,6 +193,18 @@ def test_actnorm_is_set_by_the_first_data_and_never_again(one_photo: Pixels) -> 
             assert all(torch.equal(a, norm.mean) for a, norm in zip(before, norms_of(trained), strict=True))
 
 
+def test_processes_that_train_together_agree_on_actnorms(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broadcast(tensor: Tensor, source: int) -> None:
+        assert source == 0
+        tensor.fill_(0.5)  # what the first process has
+
+    monkeypatch.setattr(torch.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.distributed, "broadcast", broadcast)
+    net = HCFlow(TINY).train()
+    net.normalise(torch.rand(1, 3, 32, 32))
+    assert all((p == 0.5).all() for norm in norms_of(net) for p in norm.parameters())
+
+
 def test_bytes_are_whole_levels_and_gradients_pass() -> None:
     lr = torch.tensor([-0.1, 0.1, 0.501, 1.2], requires_grad=True)
     stored = to_bytes(lr)

@@ -8,6 +8,8 @@ from training.losses import BYTE, Losses, Objective, luma_chroma_difference, mea
 
 LR_WEIGHT = 0.05
 LATENT_WEIGHT = 1e-5
+MEASURED = 4
+"""One sample in so many has its latents computed: their term weighs next to nothing, and all took 10 % longer."""
 
 
 def to_bytes(lr: Tensor) -> Tensor:
@@ -33,11 +35,13 @@ class HCFlowObjective(Objective):
 
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` is ignored, bpp is 0."""
-        out = self.model(x)
-        lr = self.crop(out.lr)
+        if self.training:
+            self.model.normalise(x)
+        lr = self.crop(self.model.downscale(x))
         restored = self.model.upscale(to_bytes(lr))
+        latents = self.model(x[: -(-len(x) // MEASURED)]).latents
         x, reference = self.crop_hr(x), self.crop(reference)
-        latent = torch.cat([z.flatten() for z in out.latents]).square().mean()
+        latent = torch.cat([z.flatten() for z in latents]).square().mean()
         total = (restored - x).abs().mean() + LR_WEIGHT * (lr - reference).square().mean() + LATENT_WEIGHT * latent
         distortion = (restored - x).square().mean() * BYTE
         luma, chroma = map(mean_square, luma_chroma_difference(lr, reference))
