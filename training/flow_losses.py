@@ -1,4 +1,4 @@
-"""HCFlow's own losses (arXiv 2108.05301, section 3.4), for rescaling through a lossless LR picture."""
+"""HCFlow's own losses (arXiv 2108.05301), for rescaling through a lossless LR picture."""
 
 import torch
 from torch import Tensor
@@ -23,7 +23,7 @@ class HCFlowObjective(Objective):
 
     These are the weights and means of the paper's published code (values in [0, 1]; the latents of all levels count
     as one). x̂ is restored from the LR picture in 8 bits, with z = 0. The published training draws z from N(0, 1) there,
-    and the network learns to make little of it; we decode with z = 0 only, so that this is what is trained: nothing is
+    and the network must learn to ignore it; we decode with z = 0 only, so that this is what is trained: nothing is
     spent on noise that no decoder sees. The term in z² keeps the latents near that 0.
     """
 
@@ -39,7 +39,7 @@ class HCFlowObjective(Objective):
             self.model.normalise(x)
         lr = self.crop(self.model.downscale(x))
         restored = self.model.upscale(to_bytes(lr))
-        latents = self.model(x[: -(-len(x) // MEASURED)]).latents
+        latents = self.model.flow(x[: -(-len(x) // MEASURED)]).latents
         x, reference = self.crop_hr(x), self.crop(reference)
         latent = torch.cat([z.flatten() for z in latents]).square().mean()
         total = (restored - x).abs().mean() + LR_WEIGHT * (lr - reference).square().mean() + LATENT_WEIGHT * latent

@@ -1,6 +1,6 @@
 """HCFlow's conditional flow: from what a level splits off to a latent that is standard normal, given features of y.
 
-Source: HCFlow (arXiv 2108.05301), section 3.3; actnorm and the invertible 1x1 convolution are Glow's (arXiv
+Source: HCFlow (arXiv 2108.05301); actnorm and the invertible 1x1 convolution are Glow's (arXiv
 1807.03039, sections 3.1 and 3.2). The state keeps its precision, whatever the subnets' is.
 """
 
@@ -14,6 +14,11 @@ from codec.models.flow_steps import bounded, total
 from codec.models.hcflow_config import FlowLevel
 from codec.models.rrdb import make_features
 from codec.models.subnets import make_subnet
+
+MIDDLE, CONTRAST = 0.5, 4.0
+"""Bring a picture in [0, 1] to about zero mean and unit variance, as what it tells of has."""
+GAIN = 3
+"""Factor on the logarithm of a zero-initialised convolution's output gain, as Glow's have it."""
 
 
 class ActNorm(nn.Module):
@@ -108,16 +113,18 @@ class ConditionalFlow(nn.Module):
         self.base = nn.Conv2d(self.width, 2 * channels, 3, padding=1)
         nn.init.zeros_(self.base.weight)
         nn.init.zeros_(self.base.bias)  # type: ignore[arg-type]
+        self.gain = nn.Parameter(torch.zeros(2 * channels, 1, 1))
 
     def features(self, y: Tensor, coarser: Tensor | None) -> Tensor:
         """Of y `[B, kept, H, W]` and, where there is one, of the coarser level's features, `[B, F, H/2, W/2]`."""
+        y = (y - MIDDLE) * CONTRAST
         if coarser is not None:
             y = torch.cat([y.to(coarser.dtype), F.interpolate(coarser, scale_factor=2.0)], 1)
         features: Tensor = self.extract(y)
         return features
 
     def _mean_and_log_scale(self, features: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        mean, s = self.base(features).to(dtype).chunk(2, 1)
+        mean, s = (self.base(features).to(dtype) * (GAIN * self.gain).exp()).chunk(2, 1)
         return mean, bounded(s)
 
     def encode(self, a: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,8 +1,8 @@
 """HCFlow's flow steps on a split state: 3 low channels that become the LR picture, and all others.
 
-Source: HCFlow (arXiv 2108.05301), section 3.3, there "Affine3shift": the low channels are only ever shifted, so that
-they stay a picture. Steps have no permutation, for it would mix the two parts. The paper's steps begin with an
-actnorm; ours do not: normalised by data, the low channels would leave the picture's range, and learn to come back.
+Source: HCFlow (arXiv 2108.05301), "Affine3shift" in its published code: the low channels are only ever shifted, so
+that they stay a picture. Steps have no permutation, for it would mix the two parts. In that code they begin with an
+actnorm; here they do not: set by data, it would take the low channels out of the picture's range.
 
 As in `codec.models.coupling`, all arithmetic outside the subnets keeps the state's precision, whatever theirs is.
 """

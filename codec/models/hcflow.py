@@ -97,7 +97,8 @@ class HCFlow(nn.Module):
             x = level.split(x)[0]
         return x
 
-    def _flow(self, x: Tensor) -> Flowed:
+    def flow(self, x: Tensor) -> Flowed:
+        """As `forward`, but never sets the actnorms: a compiler gets through it in one piece."""
         log_det, parts = x.new_zeros(len(x)), []
         for level in self._levels():
             x, a, of_level = level.split(x)
@@ -124,7 +125,7 @@ class HCFlow(nn.Module):
         norms = [module for module in self.modules() if isinstance(module, ActNorm)]
         for norm in norms:
             norm.measuring = True
-        self._flow(x)
+        self.flow(x)
         for norm in norms:
             norm.measuring = False
             if torch.distributed.is_initialized():
@@ -136,7 +137,7 @@ class HCFlow(nn.Module):
         """All outputs, for the losses that need them and for the law of invertibility."""
         if self.training:
             self.normalise(x)
-        return self._flow(x)
+        return self.flow(x)
 
     def _undo(self, lr: Tensor, latents: tuple[Tensor | None, ...]) -> Tensor:
         y, features = lr, None

@@ -84,8 +84,8 @@ PAPER = HCFlowConfig(
 """x4, as the settings published with the paper's code have it; half of the first level's 12 channels go on."""
 LITE = HCFlowConfig(
     (
-        FlowLevel(3, 2, "folded-48x2", 1, "folded-32x0", "folded-64x2-16"),
-        FlowLevel(3, 2, "folded-48x2", 1, "folded-48x0", "folded-80x4-32"),
+        FlowLevel(3, 2, "folded-32x2", 1, "folded-32x0", "folded-48x2-12"),
+        FlowLevel(3, 2, "folded-64x2", 1, "folded-48x0", "folded-80x4-24"),
     )
 )
 """x4, ours: a fifth of the parameters, in few wide layers on 2x2-folded pixels, which cost a CPU little."""
