@@ -96,11 +96,12 @@ class Run:
         self.seconds += seconds
 
     def update(self, rate: float) -> None:
-        """One optimiser step from the gradients at hand, at learning rate `rate`."""
-        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.config.clip)
+        """One optimiser step from the gradients at hand, at learning rate `rate`; none if they are not finite."""
+        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.config.clip)
         for optimizer in self.optimizers:
             optimizer.param_groups[0]["lr"] = rate
-            optimizer.step()
+            if norm.isfinite():
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self._average.update_parameters(self.objective)
         self.step += 1

@@ -71,5 +71,7 @@ def receptive_field(spec: str) -> int:
         return 0
     if spec.startswith("dense-"):
         return 5
+    if spec.startswith("pointwise-"):
+        return 2
     depth = int(spec.rpartition("x")[2])
     return 2 * (depth + 2) + 1  # one more: a pixel may sit on either side of its 2x2 fold

@@ -4,6 +4,7 @@ A subnet is named by a short spec, so that a model's hyper-parameters are plain 
 
 * `"dense-32"`: the paper's five-convolution DenseBlock with growth 32;
 * `"folded-64x4"`: ours, 64 channels and 4 residual convolutions on 2x2-folded pixels;
+* `"pointwise-64"`: Glow's and HCFlow's three convolutions, 3x3, 1x1 and 3x3, 64 channels between them;
 * `"none"`: the zero function.
 
 Every subnet is called as `subnet(x, embedding)`: `[B, in, H, W]`, `[B, 32]` or None -> `[B, out, H, W]`, any size.
@@ -22,8 +23,8 @@ SLOPE = 0.1
 """Of a folded subnet's leaky ReLUs."""
 
 
-def _conv(inputs: int, outputs: int, gain: float) -> nn.Conv2d:
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+def _conv(inputs: int, outputs: int, gain: float, side: int = 3) -> nn.Conv2d:
+    conv = nn.Conv2d(inputs, outputs, side, padding=side // 2)
     if gain:
         nn.init.xavier_normal_(conv.weight, gain)
     else:
@@ -95,6 +96,20 @@ class FoldedSubnet(nn.Module):
         return F.pixel_shuffle(self.tail(h), 2)[..., :height, :width]
 
 
+class PointwiseSubnet(nn.Module):
+    """Three convolutions, the middle one 1x1 (Glow, arXiv 1807.03039, section 3.3)."""
+
+    def __init__(self, inputs: int, outputs: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _conv(inputs, width, 1.0), nn.ReLU(), _conv(width, width, 1.4, 1), nn.ReLU(), _conv(width, outputs, 0)
+        )
+
+    def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
+        y: Tensor = self.layers(x)
+        return y
+
+
 class ZeroSubnet(nn.Module):
     """The function that is zero everywhere: leaves its part out of a coupling block."""
 
@@ -110,4 +125,8 @@ def make_subnet(spec: str, inputs: int, outputs: int, modulated: bool) -> nn.Mod
         return DenseSubnet(inputs, outputs, int(match[1]), modulated)
     if match := re.fullmatch(r"folded-(\d+)x(\d+)", spec):
         return FoldedSubnet(inputs, outputs, int(match[1]), int(match[2]), modulated)
-    raise ValueError(f"unknown subnet {spec!r}: choose dense-GROWTH, folded-WIDTHxDEPTH or none")
+    if (match := re.fullmatch(r"pointwise-(\d+)", spec)) and not modulated:
+        return PointwiseSubnet(inputs, outputs, int(match[1]))
+    raise ValueError(
+        f"unknown subnet {spec!r}: choose dense-GROWTH, folded-WIDTHxDEPTH, pointwise-WIDTH (unmodulated) or none"
+    )
