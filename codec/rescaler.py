@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from codec.jpeg.tables import Table
 from codec.models import registry
-from codec.models.config import Downscaler, SAINConfig, Way
+from codec.models.config import Downscaler, Way
 from codec.models.description import lr_size
+from codec.models.systems import NetworkConfig
 from codec.models.weights import read_weights
 from codec.networks import ANY, Engine, Network
 from codec.networks.graph_files import WAYS
@@ -31,7 +32,7 @@ COMPUTED = 512
 class Rescaler:
     """A network that takes pictures of any size. Stateless once built: threads may share it."""
 
-    def __init__(self, network: Network, config: SAINConfig, tables: Table) -> None:
+    def __init__(self, network: Network, config: NetworkConfig, tables: Table) -> None:
         self.network, self.config, self.tables = network, config, tables
         self.scale = config.scale
         self.overlap = {way: config.overlap(way) for way in WAYS}

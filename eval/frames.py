@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from codec.models.sain import SAINet
+from codec.models.making import Net
 from codec.networks import Precision, fused
 
 Run = Callable[[], Tensor]
@@ -42,7 +42,7 @@ VARIANTS = (
 class Restorer(nn.Module):
     """LR frames uint8 `[B, h, w, 3]` -> restored ones, uint8 `[B, s h, s w, 3]`, at one condition."""
 
-    def __init__(self, net: SAINet, condition: Tensor, precision: Precision) -> None:
+    def __init__(self, net: Net, condition: Tensor, precision: Precision) -> None:
         """`condition` `[1]`, on the network's device; it is folded into plain convolutions."""
         super().__init__()
         self.condition = condition
@@ -53,7 +53,7 @@ class Restorer(nn.Module):
         return (y.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
-def made(variant: Variant, net: SAINet, condition: Tensor, lr: Tensor, compiler: str = "inductor") -> Run:
+def made(variant: Variant, net: Net, condition: Tensor, lr: Tensor, compiler: str = "inductor") -> Run:
     """What restores the frames `lr` so; `compiler` is `torch.compile`'s backend."""
     restorer: Callable[[Tensor], Tensor] = Restorer(net, condition, variant.precision)
     if variant.mode:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 
 from codec.models.configs import CONFIGS
-from codec.models.sain import SAINet
+from codec.models.making import make_network
 from training.config import RECIPES, TrainConfig
 from training.train import train
 from training.validate import bd
@@ -111,7 +111,7 @@ def table(names: Sequence[str], minutes: float, out: Path) -> str:
 
 def _size(model: str) -> int:
     """Parameters of a network."""
-    return sum(p.numel() for p in SAINet(CONFIGS[model]).parameters())
+    return sum(p.numel() for p in make_network(CONFIGS[model]).parameters())
 
 
 def main() -> None:

@@ -87,6 +87,7 @@ _DIV2K_PAPER = {"objective": "published", "optimizer": "adam", "lr": 2e-4, "clip
 
 _LOSSLESS = {"objective": "lossless", "guidance": 1.0, "lr": 2e-3, "validation": Path("../shared/data/set14")}
 _LOSSLESS |= {"validation_pictures": 14}
+_HCFLOW = _LOSSLESS | {"guidance": 0.05, "latent": 1e-5, "lr": 2.5e-3, "compile": False}
 
 RECIPES: dict[str, tuple[str, TrainConfig]] = {
     "sain-x2-lite": ("our default network, on one CPU core", TrainConfig()),
@@ -117,6 +118,10 @@ RECIPES: dict[str, tuple[str, TrainConfig]] = {
     "irn-crm-x2": (
         "IRN's compression restore module, behind an IRN given with --init, which stays as it is",
         TrainConfig(model="irn-crm-x2", out=Path("runs/irn-crm-x2"), freeze=("model.levels", "tables")),
+    ),
+    "hcflow-x4": (
+        "HCFlow, its own losses",
+        TrainConfig(model="hcflow-x4", out=Path("runs/hcflow-x4"), crop=160, **_HCFLOW),  # type: ignore[arg-type]
     ),
     "dlv-irn-x4": (
         "IRN with a second latent, aimed at bicubic, Lanczos and area in turn",

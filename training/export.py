@@ -19,7 +19,7 @@ import torch
 
 from codec.models import registry
 from codec.models.configs import CONFIGS
-from codec.models.sain import SAINet
+from codec.models.making import make_network
 from codec.models.weights import Weights, write_weights
 from codec.networks.on_torch import arrays_of
 from codec.rescaler import MARGIN
@@ -31,7 +31,7 @@ def load_run(run: Path) -> Weights:
     """The averaged weights of a run's checkpoint."""
     state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
     config: dict[str, Any] = json.loads((run / "config.json").read_text())
-    objective = Objective(SAINet(CONFIGS[state["model"]]), MARGIN)
+    objective = Objective(make_network(CONFIGS[state["model"]]), MARGIN)
     averaged = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
     objective.load_state_dict(averaged)
     OnGrid(objective.model.parameters(), config.get("bits", 0)).put()

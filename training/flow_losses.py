@@ -5,17 +5,10 @@ from torch import Tensor
 
 from codec.models.hcflow import HCFlow
 from training.losses import BYTE, Losses, Objective, luma_chroma_difference, mean_square
+from training.lossless import as_stored
 
-LR_WEIGHT = 0.05
-LATENT_WEIGHT = 1e-5
 MEASURED = 4
 """One sample in so many has its latents computed: their term weighs next to nothing, and all took 10 % longer."""
-
-
-def to_bytes(lr: Tensor) -> Tensor:
-    """`lr` as an 8-bit file holds it: cut off to [0, 1], in whole levels. Gradients pass as if nothing had happened."""
-    stored = (lr.clamp(0, 1) * 255).round() / 255
-    return lr + (stored - lr).detach()
 
 
 class HCFlowObjective(Objective):
@@ -27,22 +20,23 @@ class HCFlowObjective(Objective):
     spent on noise that no decoder sees. The term in z² keeps the latents near that 0.
     """
 
-    model: HCFlow  # type: ignore[assignment]
+    model: HCFlow
 
-    def __init__(self, model: HCFlow, margin: int) -> None:
-        super().__init__(model, margin)  # type: ignore[arg-type]
-        self.tables.requires_grad_(False)
+    def __init__(self, model: HCFlow, margin: int, guidance: float = 0.05, latent: float = 1e-5) -> None:
+        super().__init__(model, margin)
+        self.guidance, self.latent = guidance, latent
+        self.keep_standard_tables()
 
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` is ignored, bpp is 0."""
         if self.training:
             self.model.normalise(x)
         lr = self.crop(self.model.downscale(x))
-        restored = self.model.upscale(to_bytes(lr))
+        restored = self.model.upscale(as_stored(lr))
         latents = self.model.flow(x[: -(-len(x) // MEASURED)]).latents
         x, reference = self.crop_hr(x), self.crop(reference)
         latent = torch.cat([z.flatten() for z in latents]).square().mean()
-        total = (restored - x).abs().mean() + LR_WEIGHT * (lr - reference).square().mean() + LATENT_WEIGHT * latent
+        total = (restored - x).abs().mean() + self.guidance * (lr - reference).square().mean() + self.latent * latent
         distortion = (restored - x).square().mean() * BYTE
         luma, chroma = map(mean_square, luma_chroma_difference(lr, reference))
         return Losses(total, distortion, torch.zeros_like(total), luma, chroma)

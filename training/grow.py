@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from codec.models.sain import SAINet
+from codec.models.making import Net
 
 
 @torch.no_grad()
-def grow(model: SAINet, small: Mapping[str, Tensor]) -> None:
+def grow(model: Net, small: Mapping[str, Tensor]) -> None:
     """Load `small` into `model`, whose layers may be wider and whose subnets may have more residual pairs.
 
     Old channels do not listen to new ones, so that the function is that of the small network; new channels listen to

@@ -10,6 +10,7 @@ from codec import tradeoff
 from codec.jpeg.simulator import scale_steps, simulate
 from codec.jpeg.tables import STANDARD, scale_tables
 from codec.models.latent import MixtureLatent
+from codec.models.making import Net
 from codec.models.sain import SAINet
 from training.carriers import code_really, installed
 
@@ -65,10 +66,15 @@ class Objective(nn.Module):
     that the LR picture's border never feels the convolutions' zero padding.
     """
 
-    def __init__(self, model: SAINet, margin: int) -> None:
+    def __init__(self, model: Net, margin: int) -> None:
         super().__init__()
         self.model, self.margin = model, margin
         self.tables = nn.Parameter(torch.full((2, 8, 8), 16.0).log())  # flat: learned ones end near that
+
+    def keep_standard_tables(self) -> None:
+        """For a network that knows of no tables: its files have those that everybody writes."""
+        self.tables.requires_grad_(False)
+        self.tables.copy_(torch.from_numpy(STANDARD).float().log())
 
     def base_tables(self) -> Tensor:
         """The tables as a file states them at quality 50: whole numbers `[2, 8, 8]` in 1…255."""
@@ -123,6 +129,7 @@ class RateDistortion(Objective):
     `rate` is a factor on λ. The buffer `absolute` says whether D is of absolute instead of squared errors.
     """
 
+    model: SAINet
     absolute: Tensor
 
     def __init__(
@@ -193,10 +200,11 @@ class Published(Objective):
     pass comes by on its way back, λ = scale².
     """
 
+    model: SAINet
+
     def __init__(self, model: SAINet, margin: int) -> None:
         super().__init__(model, margin)
-        self.tables.requires_grad_(False)
-        self.tables.copy_(torch.from_numpy(STANDARD).float().log())
+        self.keep_standard_tables()
         self.register_buffer("steps", torch.from_numpy(scale_tables(STANDARD, 75)).float()[None], persistent=False)
 
     def _jpeg(self, lr: Tensor) -> tuple[Tensor, Tensor]:

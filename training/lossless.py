@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from codec.jpeg.tables import STANDARD
 from codec.models import downscalers
 from codec.models.config import Downscaler
 from codec.models.sain import SAINet
@@ -29,6 +28,8 @@ class Lossless(Objective):
     With a second latent, each sample aims at a downscaler of its own, if `downscalers` asks for it.
     """
 
+    model: SAINet
+
     def __init__(
         self,
         model: SAINet,
@@ -40,8 +41,7 @@ class Lossless(Objective):
     ) -> None:
         super().__init__(model, margin)
         self.guidance, self.latent, self.several, self.sampled = guidance, latent, several, sampled
-        self.tables.requires_grad_(False)
-        self.tables.copy_(torch.from_numpy(STANDARD).float().log())
+        self.keep_standard_tables()
 
     def _aim(self, x: Tensor, bicubic: Tensor) -> Tensor:
         """The LR pictures `[B, 3, h, w]` that the samples are to look like."""

@@ -10,10 +10,12 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from codec.models.configs import CONFIGS
-from codec.models.sain import SAINet
+from codec.models.hcflow import HCFlow
+from codec.models.making import make_network
 from codec.models.weights import read_weights
 from codec.rescaler import MARGIN
 from training.config import TrainConfig
+from training.flow_losses import HCFlowObjective
 from training.grow import grow
 from training.losses import Objective, Published, RateDistortion
 from training.lossless import Lossless
@@ -23,9 +25,11 @@ from training.quantise import OnGrid
 
 def make_objective(config: TrainConfig) -> Objective:
     """The network with its losses, from scratch or from exported weights."""
-    model = SAINet(CONFIGS[config.model])
+    model = make_network(CONFIGS[config.model])
     objective: Objective
-    if config.objective == "published":
+    if isinstance(model, HCFlow):
+        objective = HCFlowObjective(model, MARGIN, config.guidance, config.latent)
+    elif config.objective == "published":
         objective = Published(model, MARGIN)
     elif config.objective == "lossless":
         objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers, config.sampled)

@@ -1,6 +1,8 @@
 """The networks by name. A weight file carries its own configuration; these are what training starts from."""
 
+from codec.models import hcflow_config
 from codec.models.config import SAINConfig
+from codec.models.systems import NetworkConfig
 
 _DENSE = dict.fromkeys("FGH", "dense-32")
 _FOLDED = {"F": "folded-64x2", "G": "folded-64x2", "H": "folded-32x0"}
@@ -8,7 +10,7 @@ _NARROW = {"F": "folded-48x2", "G": "folded-48x2", "H": "folded-16x0"}
 _X4 = ((_NARROW,), (_NARROW,) * 3)
 _ENHANCED = {"E": "dense-32", **_DENSE}
 
-CONFIGS: dict[str, SAINConfig] = {
+CONFIGS: dict[str, NetworkConfig] = {
     # ours: one cheap vanilla block lets the encoder's E see the low band too; the decoder's work is the latent's
     "sain-x2-lite": SAINConfig(
         levels=(({"G": "folded-64x2"}, {"E": "folded-64x4"}),),
@@ -40,4 +42,7 @@ CONFIGS: dict[str, SAINConfig] = {
     "irn-crm-x2": SAINConfig(levels=((_FOLDED,) * 4,), latent="crm:folded-48x4"),
     # DLV-IRN (ACM MM 2022): a second latent, for the downscaling
     "dlv-irn-x4": SAINConfig(levels=_X4, latent="zero", dual=True),
+    # HCFlow (ICCV 2021)
+    "hcflow-x4-paper": hcflow_config.PAPER,
+    "hcflow-x4": hcflow_config.LITE,
 }

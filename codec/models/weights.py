@@ -19,7 +19,7 @@ from safetensors.numpy import load, save
 
 from codec.errors import CodecError
 from codec.jpeg.tables import Table
-from codec.models.config import SAINConfig
+from codec.models.systems import NetworkConfig, config_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Weights:
 
     name: str
     """The network's name without hash, such as `sain-x2-lite`."""
-    config: SAINConfig
+    config: NetworkConfig
     tables: Table
     """Base quantisation tables `[2, 8, 8]` (luma, chroma), trained with the network."""
     tensors: Mapping[str, npt.NDArray[np.floating[Any]]]
@@ -67,7 +67,7 @@ def read_weights(path: Path) -> Weights:
         with safe_open(path, "np") as file:
             description = json.loads((file.metadata() or {})["sain-codec"])
         name, training = description["name"], description["training"]
-        config = SAINConfig.from_json(description["config"])
+        config = config_of(description["config"])
         tables = np.array(description["tables"]).reshape(2, 8, 8)
         tensors = load(data)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec.models.sain import SAINet
+from codec.models.making import Net
 from codec.models.subnets import SLOPE, FoldedSubnet, even
 
 POINTWISE = "_convolution_pointwise"
@@ -104,7 +104,7 @@ class FusedSubnet(nn.Module):
 
 
 @torch.no_grad()
-def at(net: SAINet, condition: Tensor, dtype: torch.dtype, joined: bool) -> SAINet:
+def at(net: Net, condition: Tensor, dtype: torch.dtype, joined: bool) -> Net:
     """A network that does at one `condition` `[1]` what `net` does, its folded subnets in `dtype`.
 
     `joined`: by oneDNN, in steps that are joined, which takes a CPU where it is `available`; else by plain

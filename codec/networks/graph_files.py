@@ -9,7 +9,8 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from codec.models.config import SAINConfig, Way
+from codec.models.config import Way
+from codec.models.systems import NetworkConfig
 
 FOLDER = Path(__file__).parent.parent / "graphs"
 PREFIX = "net."
@@ -18,7 +19,7 @@ PREFIX = "net."
 WAYS: tuple[Way, ...] = get_args(Way)
 
 
-def path_of(config: SAINConfig, way: Way) -> Path:
+def path_of(config: NetworkConfig, way: Way) -> Path:
     """Of the graph of a network, whether there is one or not."""
     text = json.dumps(config.to_json(), sort_keys=True)
     return FOLDER / f"{hashlib.sha256(text.encode()).hexdigest()[:8]}.{way}.onnx"

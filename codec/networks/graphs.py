@@ -20,7 +20,7 @@ from codec.errors import CodecError
 from codec.files import check_free, write_whole
 from codec.models import registry
 from codec.models.config import Way
-from codec.models.sain import SAINet
+from codec.models.making import Net
 from codec.models.weights import Weights, read_weights
 from codec.networks.graph_files import PREFIX, WAYS
 from codec.networks.on_torch import network_of
@@ -37,7 +37,7 @@ LARGEST = 1 << 15
 class _Graph(nn.Module):
     """One way of a network, from bytes to bytes."""
 
-    def __init__(self, net: SAINet, way: Way) -> None:
+    def __init__(self, net: Net, way: Way) -> None:
         super().__init__()
         self.net, self.way = net, way
 

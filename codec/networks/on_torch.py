@@ -11,7 +11,7 @@ from torch import Tensor
 from codec.errors import CodecError
 from codec.models import downscalers
 from codec.models.config import Downscaler, Way
-from codec.models.sain import SAINet
+from codec.models.making import Net, make_network
 from codec.models.weights import Weights
 from codec.networks import Engine, Precision, fused
 from codec.picture import Pixels
@@ -21,14 +21,14 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: torch.set_num_threads(1))
 
 
-def network_of(weights: Weights) -> SAINet:
+def network_of(weights: Weights) -> Net:
     """The network of a weight file, ready for inference, in single precision on the CPU."""
-    net = SAINet(weights.config)
+    net = make_network(weights.config)
     net.load_state_dict({name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})
     return net.eval().requires_grad_(False)
 
 
-def arrays_of(net: SAINet) -> dict[str, npt.NDArray[np.float32]]:
+def arrays_of(net: Net) -> dict[str, npt.NDArray[np.float32]]:
     """The tensors of a network, as weight files take them."""
     return {name: value.float().cpu().numpy() for name, value in net.state_dict().items()}
 
@@ -36,9 +36,9 @@ def arrays_of(net: SAINet) -> dict[str, npt.NDArray[np.float32]]:
 class TorchNetwork:
     """A `codec.networks.Network`."""
 
-    def __init__(self, net: SAINet, device: torch.device, precision: Precision = "float32") -> None:
+    def __init__(self, net: Net, device: torch.device, precision: Precision = "float32") -> None:
         # channels last: a quarter faster on a CPU for these widths, and no slower elsewhere
-        self.net: SAINet = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net: Net = net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.device = device
         self.precision: torch.dtype = getattr(torch, precision)
         self._ready = lru_cache(maxsize=16)(self._made_ready)
@@ -60,7 +60,7 @@ class TorchNetwork:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return _bytes(getattr(net, way)(x, told, **more))
 
-    def _made_ready(self, condition: float) -> SAINet:
+    def _made_ready(self, condition: float) -> Net:
         """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""
         joined = self.device.type == "cpu" and fused.available()
         return fused.at(self.net, torch.tensor([condition], device=self.device), self.precision, joined)
