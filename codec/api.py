@@ -59,8 +59,9 @@ def encode(
     * `bpp`: the same in bits per full-size pixel.
     * `psnr`: a file that restores to at least so many dB (RGB) of the picture, with as few bytes as can be: in JPEG
       most often within 0.1 dB above. (What is wholly transparent counts as the file holds it: in JPEG, white.)
-    * `effort`: 0…9, how long a JPEG is refined with the decoder in the loop: the same picture in fewer bytes, see
-      `codec.refinement`; each step up takes about half as long again as the one before.
+    * `effort`: 0…9, how long the file is refined with the decoder in the loop: a JPEG's coefficients (the same picture
+      in fewer bytes, see `codec.refinement`), or the pixels of a PNG (a better picture in a few more), WebP, AVIF or
+      HEIF, see `codec.hcd`; each step up takes about half as long again as the one before. JPEG XL has none.
     * `format`: `"jpeg"`, `"heif"`, `"avif"`, `"webp"`, `"png"` (lossless) or `"jxl"`.
     * `subsampling`: of chroma, `"4:2:0"` or `"4:4:4"`; the format's usual one unless given.
     * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.

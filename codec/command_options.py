@@ -26,7 +26,7 @@ def encode_options() -> argparse.ArgumentParser:
     wish.add_argument("--max-bytes", type=int, metavar="N", help="the finest file of at most N bytes")
     wish.add_argument("--bpp", type=float, metavar="X", help="of at most X bits per full-size pixel")
     wish.add_argument("--psnr", type=float, metavar="DB", help="the smallest file that restores to at least DB dB")
-    options.add_argument("--effort", type=int, default=0, help="of refining a JPEG, 0…9 (default: 0)")
+    options.add_argument("--effort", type=int, default=0, help="of refining the file (not of jxl), 0…9 (default: 0)")
     options.add_argument(
         "--subsampling", choices=get_args(Subsampling), help="of chroma (default: the format's usual one)"
     )

@@ -60,7 +60,7 @@ class Distortion:
         self.net, self.device, self.photo, self.coefficients = network.net, network.device, photo, coefficients
         self.condition = torch.tensor([condition], device=self.device)
         self.steps = [torch.from_numpy(s[NATURAL]).to(self.device) for s in coefficients.steps]
-        self.autocast = _bfloat16_is_fast(self.device)
+        self.autocast = bfloat16_is_fast(self.device)
 
     def part(self, plane: int, window: tuple[slice, slice]) -> tuple[slice, slice]:
         """The blocks of a plane in a window given in LR pixels."""
@@ -149,6 +149,6 @@ def _zigzag(x: Tensor) -> Array:
     return result
 
 
-def _bfloat16_is_fast(device: torch.device) -> bool:
-    """Gradients need no more digits than bfloat16 has, but some processors only emulate it."""
+def bfloat16_is_fast(device: torch.device) -> bool:
+    """Whether to take gradients in bfloat16: they need no more digits, but some processors only emulate it."""
     return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16"))

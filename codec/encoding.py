@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 import numpy as np
@@ -20,10 +21,12 @@ from codec.models.description import describe, lr_size
 from codec.networks import ANY, Engine, choose
 from codec.picture import Picture, Pixels, read_picture
 from codec.plain import Plain
+from codec.reading import our_errors
 from codec.tradeoff import rate_weight
 
 if TYPE_CHECKING:
     from codec.jpeg.coefficients import Coefficients
+    from codec.networks.on_torch import TorchNetwork
     from codec.rescaler import Rescaler
 
 
@@ -57,7 +60,7 @@ class Job:
     detached: bool = False
     """Whether the header stays beside the file."""
     effort: int = 0
-    """0…9: how long the file is refined, see `codec.refinement`."""
+    """0…9: how long the file is refined, see `codec.refinement` (JPEG) and `codec.hcd` (others)."""
     downscaler: Downscaler | None = None
     """Whose LR picture to aim at; for networks that can."""
 
@@ -74,11 +77,11 @@ class Encoder:
     def __init__(self, image: Any, job: Job) -> None:
         self.job = job
         self.carrier, self.model = carriers.get(job.format), registry.resolve(job.model)
-        self.carrier.check(job.options)
         if job.downscaler is not None:
             self._check_downscaler()
         if job.effort:
             self._check_effort()
+        self.carrier.check(job.options)
         picture = image if isinstance(image, Picture) else read_picture(image, job.max_pixels)
         self.size, alpha = picture.size, picture.alpha
         self.pixels: Pixels = picture.pixels
@@ -101,8 +104,9 @@ class Encoder:
         """Network passes so far, down or up."""
 
     def _check_effort(self) -> None:
-        if self.carrier.name != "jpeg":
-            raise CodecError(f"effort refines a JPEG's coefficients: there is none with format={self.carrier.name!r}")
+        if self.carrier.refined is None:
+            some = ", ".join(name for name, carrier in carriers.carriers().items() if carrier.refined)
+            raise CodecError(f"effort refines {some}: there is none with format={self.carrier.name!r}")
         choose("torch")  # the only backend with gradients
 
     def _check_downscaler(self) -> None:
@@ -150,29 +154,56 @@ class Encoder:
     def refined(self, lr: Pixels, quality: float) -> Detached:
         """The file of an LR picture at a quality, refined by the job's effort: never worse than `written`.
 
-        Better is what has the smaller sum of squared error and weighted bits, by real files and real decoding.
+        Better is, by real files and real decoding, what has the smaller sum of squared error and weighted bits; of
+        lossless formats, whose bits no quality weighs, the smaller squared error.
         """
-        job = self.job
         if self.model == registry.PLAIN:
             return self.written(lr, quality)
         from codec import rescaler
-        from codec.jpeg.coefficients import Coefficients
         from codec.networks.on_torch import TorchNetwork
-        from codec.refinement import ROUNDS, refine
 
-        network = cast(TorchNetwork, rescaler.load(self.model, job.engine._replace(backend="torch")).network)
-        options = replace(self.options, quality=quality)
-        condition = self.carrier.condition(options)
-        weight = rate_weight(condition, describe(self.model).scale)
-        sampled = 2 if self.carrier.subsampling(options) == "4:2:0" else 1
-        start = Coefficients.of(lr, scale_tables(options.tables, quality), sampled)
-        better = refine(network, self.pixels, start, condition, weight, ROUNDS[job.effort], job.progress)
+        engine = self.job.engine._replace(backend="torch")
+        network = cast(TorchNetwork, rescaler.load(self.model, engine).network)
+        refine = self._requantised if self.carrier.refined == "coefficients" else self._collaborative
+        weight = self._weight(quality) if self.carrier.lossy else 0.0
 
         def cost(file: Detached) -> float:
             error = mean_square(self.restored(file), self.pixels) * self.size[0] * self.size[1]
             return error + weight * 8 * len(file.data)
 
-        return min(self.written(lr, quality), self.written(lr, quality, better), key=cost)
+        return min(self.written(lr, quality), refine(network, lr, quality), key=cost)
+
+    def _weight(self, quality: float) -> float:
+        return rate_weight(self.condition(quality), describe(self.model).scale)
+
+    def _requantised(self, network: "TorchNetwork", lr: Pixels, quality: float) -> Detached:
+        """With better coefficients."""
+        from codec.jpeg.coefficients import Coefficients
+        from codec.refinement import ROUNDS, refine
+
+        options = replace(self.options, quality=quality)
+        sampled = 2 if self.carrier.subsampling(options) == "4:2:0" else 1
+        start = Coefficients.of(lr, scale_tables(options.tables, quality), sampled)
+        condition, rounds = self.condition(quality), ROUNDS[self.job.effort]
+        weight, progress = self._weight(quality), self.job.progress
+        return self.written(lr, quality, refine(network, self.pixels, start, condition, weight, rounds, progress))
+
+    def _collaborative(self, network: "TorchNetwork", lr: Pixels, quality: float) -> Detached:
+        """With better LR pixels."""
+        from codec import hcd
+        from codec.coded import CodedPatch
+
+        patch = partial(CodedPatch, code=partial(self.coded, quality)) if self.carrier.lossy else hcd.Patch
+        each, condition = hcd.ITERATIONS[self.job.effort], self.condition(quality)
+        both, progress = hcd.Iterations(each, each), self.job.progress
+        return self.written(hcd.collaborative(network, self.pixels, lr, condition, both, progress, patch), quality)
+
+    def coded(self, quality: float, lr: Pixels) -> tuple[Pixels, int]:
+        """LR pixels, all or a part, as the format gives them back, and the bytes that they take by themselves."""
+        img = Image.fromarray(lr if self.carrier.grey else Picture(lr).rgb)
+        with our_errors(f"the {self.carrier.name} encoder refused it"):
+            data = self.carrier.save(img, replace(self.options, quality=quality), {})
+        return self.carrier.reopened(data).picture().pixels, len(data)
 
     def written(self, lr: Pixels, quality: float, coefficients: "Coefficients | None" = None) -> Detached:
         """The file at a quality of an LR picture, which may have been made for one nearby.

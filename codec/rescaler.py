@@ -54,7 +54,7 @@ class Rescaler:
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
         for inner, outer, cut in _shown(self._tiles(lr.shape, "downscale", tile), progress):
-            x = _rgb(_mirrored(pixels, _scaled(outer, s), s * m))
+            x = _rgb(mirrored(pixels, _scaled(outer, s), s * m))
             small = self.network.downscale(x, condition, downscaler)[cut]
             lr[inner] = small if lr.ndim == 3 else _grey(small)
         return lr[m:-m, m:-m]
@@ -109,7 +109,7 @@ def _scaled(window: Window, scale: int) -> Window:
     return y, x
 
 
-def _mirrored(pixels: Pixels, window: Window, pad: int) -> Pixels:
+def mirrored(pixels: Pixels, window: Window, pad: int) -> Pixels:
     """The pixels in a window of the picture mirrored outwards for ever, `pad` to the left and above it first.
 
     As `np.pad` with `"symmetric"`, but that would copy the whole picture.

@@ -303,7 +303,7 @@ def test_a_file_too_long_to_read(tree: Path, tmp_path: Path, capsys: Capture) ->
         (["SRC", "nosuch://x"], "cannot open nosuch://x"),
         (["SRC", "DST", "-q", "0"], "quality must be"),
         (["SRC", "DST", "--effort", "10"], "effort must be"),
-        (["SRC", "DST", "--effort", "1", "--format", "webp"], "effort refines a JPEG"),
+        (["SRC", "DST", "--effort", "1", "--format", "jxl"], "effort refines jpeg"),
         (["SRC", "DST", "--format", "gif"], "format must be one of"),
         (["SRC", "DST", "--model", "huge"], "no model 'huge'"),
         (["SRC", "DST", "--workers", "-1"], "workers must be"),

@@ -57,7 +57,7 @@ def test_outside_is_a_mirror_as_numpys(width: int, height: int) -> None:
     photo, pad = picture(width, height), 8
     padded = np.pad(photo, ((pad, pad), (pad, pad), (0, 0)), "symmetric")
     for window in ((slice(0, height + 16), slice(0, width + 16)), (slice(3, 7), slice(6, width + 11))):
-        assert np.array_equal(rescaler._mirrored(photo, window, pad), padded[window])
+        assert np.array_equal(rescaler.mirrored(photo, window, pad), padded[window])
 
 
 def test_grey_is_colour_without_colour(resc: Rescaler) -> None:

@@ -59,6 +59,7 @@ class AVIF(Carrier):
     suffixes: ClassVar = (".avif",)
     mime: ClassVar = "image/avif"
     max_side: ClassVar = 32_768  # libavif reads no larger ones by default
+    refined: ClassVar = "pixels"
 
     def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
         out, kept = io.BytesIO(), dict[str, Any](metadata)

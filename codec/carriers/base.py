@@ -104,6 +104,8 @@ class Carrier(ABC):
     """Of chroma that the format can have, the usual one first."""
     lossy: ClassVar[bool] = True
     """Whether `quality` means anything."""
+    refined: ClassVar[Literal["coefficients", "pixels"] | None] = None
+    """What effort makes better: a JPEG's coefficients (`codec.refinement`), LR pixels (`codec.hcd`), or nothing."""
     grey: ClassVar[bool] = False
     """Whether the format holds pictures of one channel."""
     transparent: ClassVar[bool] = True

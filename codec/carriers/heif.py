@@ -62,6 +62,7 @@ class HEIF(Carrier):
     suffixes: ClassVar = (".heic", ".heif", ".hif")
     mime: ClassVar = "image/heic"
     max_side: ClassVar = 16_384
+    refined: ClassVar = "pixels"
 
     def check(self, options: Options) -> None:
         super().check(options)

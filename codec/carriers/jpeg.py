@@ -46,6 +46,7 @@ class JPEG(Carrier):
     suffixes: ClassVar = (".jpg", ".jpeg", ".jpe", ".jfif")
     mime: ClassVar = "image/jpeg"
     max_side: ClassVar = 65_500  # libjpeg writes no larger pictures
+    refined: ClassVar = "coefficients"
     grey: ClassVar = True
     transparent: ClassVar = False
 

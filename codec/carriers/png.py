@@ -26,6 +26,7 @@ class PNG(Carrier):
     suffixes: ClassVar = (".png",)
     mime: ClassVar = "image/png"
     max_side: ClassVar = 1_000_000
+    refined: ClassVar = "pixels"
     subsamplings: ClassVar = ("4:4:4",)
     lossy: ClassVar = False
     grey: ClassVar = True

@@ -19,6 +19,7 @@ class WebP(Carrier):
     suffixes: ClassVar = (".webp",)
     mime: ClassVar = "image/webp"
     max_side: ClassVar = 16_383
+    refined: ClassVar = "pixels"
     subsamplings: ClassVar = ("4:2:0",)
 
     def save(self, img: Image.Image, options: Options, metadata: Mapping[str, bytes]) -> bytes:
