@@ -17,10 +17,12 @@ from codec.networks import Backend, Engine, Precision
 from codec.opening import OnStale
 from codec.picture import Output, Picture, Pixels, Source, read_bytes
 from codec.scaling import Scale
-from codec.wish import Wish, whole
+from codec.wish import Wish, share, whole
 
 if TYPE_CHECKING:
     import torch
+
+    from codec.transfer import References
 
 
 def _check(name: str, value: Any, choices: Any) -> None:
@@ -153,6 +155,8 @@ class _How(TypedDict, total=False):
     device: str | None
     backend: Backend | None
     precision: Precision | None
+    reference: Any
+    reference_strength: float
 
 
 @overload
@@ -172,6 +176,8 @@ def decode(
     device: str | None = None,
     backend: Backend | None = None,
     precision: Precision | None = None,
+    reference: Any = None,
+    reference_strength: float = 1.0,
 ) -> Any:
     """The full-size picture of what `encode` wrote (bytes, a path or a binary file).
 
@@ -182,19 +188,35 @@ def decode(
       still can be (the full size, or what a crop has left of it).
     * `max_pixels`: refuse a larger full picture; Pillow's limit unless given.
     * `progress`, `device`, `backend`, `precision`: as for `encode`.
+    * `reference`: another photo of the scene, or a list of several, in all that `encode` takes: where it shows what the
+      picture shows, its detail is taken over, see `codec.transfer`. Needs torch.
+    * `reference_strength`: 0…1, how much of that detail.
 
     Raises `NotRescaledError` for an ordinary picture, `StaleHeaderError`, `UnknownModelError`,
     `PictureTooLargeError`, and `CodecError` for anything else that is wrong.
     """
     _check("to", to, Output)
     _check("on_stale", on_stale, OnStale)
+    references = _references(reference, share("reference_strength", reference_strength), max_pixels)
     opened = opening.open_file(read_bytes(data), header, on_stale, max_pixels)
     full, grey = opened.header.full_size, opened.header.grey
     alpha, small = opened.alpha(), opened.file.picture()
     lr, rescaler = opened.lr(small.pixels), rescaler_of(opened.header.model, Engine(device, backend, precision))
     pixels = opened.fitted(rescaler.upscale(lr, opened.condition, full, progress=progress, grey=grey))
+    if references is not None:
+        told = references.told(opened.header.model, opened.condition)
+        pixels = references.lent(pixels, told, small.metadata, progress)
     metadata = metadatas.refreshed(small.metadata, pixels, opened.shown_size)
     return Picture(pixels, alpha, metadata).to(to)
+
+
+def _references(reference: Any, strength: float, max_pixels: int | None) -> "References | None":
+    """Read before any network runs, for what is wrong with them should be said at once."""
+    if reference is None:
+        return None
+    from codec.transfer import References
+
+    return References.read(reference, strength, max_pixels)
 
 
 @dataclass(frozen=True)

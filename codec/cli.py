@@ -106,6 +106,8 @@ def _decode(args: argparse.Namespace) -> None:
         device=args.device,
         backend=args.backend,
         precision=args.precision,
+        reference=[Path(name) for name in args.reference] or None,
+        reference_strength=args.reference_strength,
     )
     data = saved(img, FORMATS[suffix])
     _write(args.output, data, args.force)
@@ -169,6 +171,12 @@ def build_parser() -> argparse.ArgumentParser:
     command = commands.add_parser("decode", parents=[working, reading], help="the full-size photo of an encoded file")
     command.add_argument(
         "--on-stale", choices=get_args(OnStale), default="raise", help="if resized or encoded again (default: raise)"
+    )
+    command.add_argument(
+        "--reference", action="append", default=[], metavar="PHOTO", help="of the same scene; may be repeated"
+    )
+    command.add_argument(
+        "--reference-strength", type=float, default=1.0, metavar="X", help="how much is taken of it, 0…1 (default: 1)"
     )
     command.set_defaults(run=_decode)
 

@@ -29,6 +29,14 @@ def _positive(name: str, value: Any, high: float) -> float:
     return float(value)
 
 
+def share(name: str, value: Any) -> float:
+    """`value` as a float in 0…1; raises `CodecError`."""
+    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else -1.0
+    if not 0 <= number <= 1:  # NaN compares false
+        raise CodecError(f"{name} must be a number in 0…1, not {value!r}")
+    return number
+
+
 @dataclass(frozen=True)
 class Wish:
     """Exactly one of its fields is set."""

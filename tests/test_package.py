@@ -44,7 +44,7 @@ def test_every_shipped_weight_file_is_whole_and_describes_itself() -> None:
 
 def test_short_names_mean_shipped_weights() -> None:
     latest = registry.latest()
-    assert {path.stem for path in registry.FOLDER.glob("*.safetensors")} == set(registry.available())
+    assert {path.stem for path in registry.FOLDER.glob("sain-*.safetensors")} == set(registry.available())
     assert registry.DEFAULT in latest
     for short, full in latest.items():
         assert registry.resolve(short) == registry.resolve(full) == full

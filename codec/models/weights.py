@@ -52,26 +52,42 @@ def write_weights(weights: Weights, folder: Path) -> Path:
         "tables": weights.tables.reshape(2, 64).tolist(),
         "training": weights.training,
     }
+    return write_tensors(weights.name, description, weights.tensors, folder)
+
+
+def write_tensors(
+    name: str, description: dict[str, Any], tensors: Mapping[str, npt.NDArray[np.floating[Any]]], folder: Path
+) -> Path:
+    """Write `folder/NAME-HASH.safetensors` of tensors and a description, which is plain JSON and states the name."""
     # one entry only: safetensors writes several in random order, and the hash would change with it
     metadata = {"sain-codec": json.dumps(description, sort_keys=True)}
-    data = save({k: np.ascontiguousarray(v, np.float16) for k, v in weights.tensors.items()}, metadata)
-    path = folder / f"{weights.name}-{_digest(data)}.safetensors"
+    data = save({k: np.ascontiguousarray(v, np.float16) for k, v in tensors.items()}, metadata)
+    path = folder / f"{name}-{_digest(data)}.safetensors"
     path.write_bytes(data)
     return path
 
 
 def read_weights(path: Path) -> Weights:
     """Read and check a weight file; raises `CodecError` if it is damaged, or not one of ours."""
+    description, tensors = read_tensors(path)
     try:
-        data = path.read_bytes()
-        with safe_open(path, "np") as file:
-            description = json.loads((file.metadata() or {})["sain-codec"])
         name, training = description["name"], description["training"]
         config = config_of(description["config"])
         tables = np.array(description["tables"]).reshape(2, 8, 8)
-        tensors = load(data)
+    except (KeyError, ValueError, TypeError) as error:
+        raise CodecError(f"{path} is not a weight file of this codec: {error}") from error
+    return Weights(name, config, tables, tensors, training)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.floating[Any]]]]:
+    """What `write_tensors` wrote, description first; raises `CodecError` if it is damaged, or not one of ours."""
+    try:
+        data = path.read_bytes()
+        with safe_open(path, "np") as file:
+            description: dict[str, Any] = json.loads((file.metadata() or {})["sain-codec"])
+        name, tensors = description["name"], load(data)
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CodecError(f"{path} is not a weight file of this codec: {error}") from error
     if path.stem != f"{name}-{_digest(data)}":
         raise CodecError(f"{path} is damaged: its content has hash {_digest(data)}")
-    return Weights(name, config, tables, tensors, training)
+    return description, tensors
