@@ -1,5 +1,6 @@
 """What the systems beside SAIN are made of: determinants, the second latent, the restoring module, others' weights."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from codec.models.weights import Weights, write_weights
 from codec.networks.on_torch import TorchNetwork, arrays_of
 from codec.picture import Pixels
 from codec.rescaler import Rescaler
-from tests.conftest import to_tensor
+from eval import aims
+from tests.conftest import psnr, to_tensor
 from tests.test_invertibility import random_net
 
 VANILLA = dict.fromkeys("FGH", "dense-8")
@@ -160,6 +162,16 @@ def test_one_sample_may_not_be_told_by_tables_that_everybody_writes(folder: Path
     name = _added(folder, CRM, "mine-x2")
     with pytest.raises(codec.CodecError):
         codec.encode(photo, 60, model=name, header="none")
+
+
+def test_the_table_of_aims_measures_each(folder: Path, photo: Pixels) -> None:
+    _added(folder, DUAL, "mine-x4")
+    cells = [[float(c) for c in line.split("|")[2:-1]] for line in aims.table([photo], "mine-x4").splitlines()[2:]]
+    assert np.shape(cells) == (3, 4)
+    data = codec.encode(photo, format="png", model="mine-x4", downscaler="lanczos")
+    lr = np.array(Image.open(io.BytesIO(data)))
+    expected = psnr(aims.reduced(photo, "area", 4), lr)
+    assert cells[1][2] == pytest.approx(expected, abs=0.01)
 
 
 def test_configurations_of_old_files_keep_their_hashes() -> None:
