@@ -20,7 +20,9 @@ from codec import networks, rescaler
 from codec.cli import main
 from codec.errors import CodecError
 from codec.models import registry
+from codec.models.config import SAINConfig
 from codec.models.subnets import FoldedSubnet, make_subnet
+from codec.models.systems import NetworkConfig
 from codec.models.weights import read_weights
 from codec.networks import Engine, fused, graph_files, graphs
 from codec.networks.on_torch import TorchNetwork, network_of
@@ -32,7 +34,15 @@ from training.quantise import quantised
 onnxruntime = pytest.importorskip("onnxruntime")
 
 
-@pytest.mark.parametrize("model", registry.available())
+def config_of(model: str) -> NetworkConfig:
+    return read_weights(registry.path_of(model)).config
+
+
+EXPORTED = [model for model in registry.available() if isinstance(config_of(model), SAINConfig)]
+"""An HCFlow's decoder inverts matrices, which ONNX has no operator for."""
+
+
+@pytest.mark.parametrize("model", EXPORTED)
 @pytest.mark.parametrize("size", [(97, 64), (90, 61), (1, 1), (2, 7)])
 def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int], one_photo: Pixels) -> None:
     by_torch, by_onnx = (rescaler.load(model, Engine("cpu", backend)) for backend in ("torch", "onnx"))
@@ -42,7 +52,8 @@ def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int],
     restored = by_torch.upscale(lr, 3.3, size)
     assert levels_apart(by_onnx.upscale(lr, 3.3, size), restored) <= 1
     again = by_onnx.upscale(lr, 1.5, size)
-    assert size == (1, 1) or not np.array_equal(again, restored), "the graph does not hear of the quality"
+    hears = not np.array_equal(again, restored)
+    assert size == (1, 1) or hears == config_of(model).told, "the graph does not hear of the quality"
 
 
 def test_tiles_of_a_graph_leave_no_seam(one_photo: Pixels) -> None:
@@ -56,8 +67,7 @@ def test_tiles_of_a_graph_leave_no_seam(one_photo: Pixels) -> None:
 
 
 def test_every_released_network_has_its_graphs_and_no_other() -> None:
-    configs = [read_weights(registry.path_of(name)).config for name in registry.available()]
-    wanted = {graph_files.path_of(config, way) for config in configs for way in graph_files.WAYS}
+    wanted = {graph_files.path_of(config_of(name), way) for name in EXPORTED for way in graph_files.WAYS}
     assert set(graph_files.FOLDER.glob("*")) == wanted
 
 

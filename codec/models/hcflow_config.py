@@ -43,6 +43,11 @@ class HCFlowConfig:
     """Never: the network is not told the quality."""
 
     @property
+    def told(self) -> bool:
+        """Whether any part of the network is told the quantisation step."""
+        return self.modulated
+
+    @property
     def scale(self) -> int:
         """HR pixels per LR pixel along one side: 2 for each Haar level."""
         return 1 << len(self.levels)

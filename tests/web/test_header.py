@@ -145,7 +145,8 @@ def test_tables_are_recognised_at_every_percentage_and_no_others_are(facts_of: A
                 wanted.append(recognise(tables))
     found = [facts["header"] and facts["header"]["model"] for facts in facts_of(files)]
     assert found == wanted
-    assert set(wanted) == {None, *registry.available()}
+    own = {name for name in registry.available() if not np.array_equal(describe(name).tables, STANDARD)}
+    assert set(wanted) == {None, *own}
 
 
 def test_no_bytes_lead_to_anything_but_an_answer_or_trouble(facts_of: Any) -> None:
