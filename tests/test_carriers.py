@@ -251,6 +251,8 @@ def test_tables_name_the_oldest_model_that_has_them() -> None:
     older: list[str] = []
     for model in registry.available():
         base = describe(model).tables
+        if np.array_equal(base, STANDARD):
+            continue  # everybody writes these: they name nobody
         known = [recognise(scale_tables(base, quality)) for quality in range(1, 101)]
         assert set(known) <= {model, None, *older}
         assert known.count(model) > 85
