@@ -46,8 +46,9 @@ def available() -> tuple[str, ...]:
 
 def latest() -> dict[str, str]:
     """Short name -> full name of the latest weights; of released ones, if there are any of that name."""
-    ours = {name.rpartition("-")[0]: name for name in released()}
-    return {name.rpartition("-")[0]: name for name in _added()} | ours
+    added = _added()
+    ordered = sorted(available(), key=lambda name: name not in added)  # stable: the user's first, to be outdone
+    return {name.rpartition("-")[0]: name for name in ordered}
 
 
 def resolve(model: str) -> str:
