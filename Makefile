@@ -31,8 +31,18 @@ $(NODE): web/package-lock.json
 	npm ci --prefix web --no-audit --no-fund --ignore-scripts
 	@touch $@
 
+# what kills processes and counts seconds runs alone; all else in two halves side by side, a core each
+ALONE = tests/test_batch_processes.py
+HALF = $(filter-out $(ALONE),$(wildcard tests/test_[a-l]*.py)) tests/django
+REST = $(wildcard tests/test_[m-z]*.py) tests/web tests/serve tests/benchmarks
+
 test: $(VENV)/.ready lint ## lint, type-check and run all tests
-	$(RUN)/pytest
+	$(RUN)/pytest $(ALONE)
+	@echo "two halves of the other tests side by side; the first one's results come at the end"
+	@export OMP_NUM_THREADS=1; \
+	$(RUN)/pytest $(HALF) > .tests.log 2>&1 & half=$$!; \
+	$(RUN)/pytest $(REST); rest=$$?; \
+	wait $$half; half=$$?; cat .tests.log; rm .tests.log; exit $$((half | rest))
 
 lint: $(VENV)/.ready ## ruff and mypy
 	$(RUN)/ruff check .
