@@ -87,7 +87,7 @@ def test_ctrl_c_stops_cleanly(photos: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    while not any((dst / "_manifest").glob("*.jsonl")):
+    while not any(path.stat().st_size for path in (dst / "_manifest").glob("*.jsonl")):
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
