@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from codec.distortion import Window, bfloat16_is_fast, windows
-from codec.jpeg.color import to_byte
+from codec.jpeg.color import luma, to_byte
 from codec.models.config import Way
 from codec.networks.on_torch import TorchNetwork
 from codec.rescaler import MARGIN, mirrored
@@ -40,7 +40,6 @@ RADIUS_HR, RADIUS_LR = 3.0, 2.0
 STRIDE, LAST = 0.5, 0.1
 """How far an iteration goes at first, root mean square in levels, and its share in the end."""
 MOMENTUM = 0.5
-_LUMA = (0.299, 0.587, 0.114)
 
 
 class Iterations(NamedTuple):
@@ -100,7 +99,7 @@ class Patch:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             y: Tensor = getattr(self.net, way)(x, self.condition).float() * 255
         grey = self.wanted.shape[1] == 1
-        return (y * y.new_tensor(_LUMA)[:, None, None]).sum(1, keepdim=True) if grey else y
+        return luma(y)[:, None] if grey else y
 
 
 def to_pixels(x: Tensor) -> "Pixels":

@@ -24,8 +24,8 @@ from codec.errors import CodecError
 from codec.jpeg.tables import condition, scale_tables
 from codec.models import registry
 from codec.picture import Picture, Pixels, load_image, open_image
+from eval.metrics import psnr
 from training.data import find_pictures
-from training.validate import psnr
 
 OUT = Path(carriers.__file__).parent / "calibration.json"
 QUALITIES = (1, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100)

@@ -19,6 +19,7 @@ import torch
 from tqdm import tqdm
 
 import codec
+from codec.files import write_whole
 from codec.models import registry
 from codec.models.description import describe
 from codec.models.weights import read_weights
@@ -130,7 +131,7 @@ def main() -> None:
         if model not in done:
             kodak, set14 = find_pictures([args.kodak])[: args.limit], find_pictures([args.set14])
             done[model] = measure(model, kodak, set14)
-            args.out.write_text(json.dumps(list(done.values()), indent=1) + "\n")
+            write_whole(args.out, json.dumps(list(done.values()), indent=1).encode() + b"\n", force=True)
     print(table([done[registry.resolve(name)] for name in args.models]))
 
 

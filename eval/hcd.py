@@ -22,6 +22,7 @@ from codec.carriers.base import Options
 from codec.coded import CodedPatch
 from codec.encoding import Detached, Encoder, Job, mean_square
 from codec.fidelity import decibels
+from codec.files import write_whole
 from codec.hcd import ITERATIONS, Iterations, Patch, collaborative
 from codec.models import registry
 from codec.networks import Engine
@@ -159,7 +160,8 @@ def main() -> None:
         top, left = ((n - args.crop) // 2 for n in photo.shape[:2])
         results[case] = measure(np.ascontiguousarray(photo[top : top + args.crop, left : left + args.crop]), case)
         lines = ",\n  ".join(json.dumps([case, result]) for case, result in results.items())
-        args.out.write_text(f'{{"about": {json.dumps(about)},\n "results": [\n  {lines}\n ]}}\n')
+        text = f'{{"about": {json.dumps(about)},\n "results": [\n  {lines}\n ]}}\n'
+        write_whole(args.out, text.encode(), force=True)
     print(shares(results), rates(results), sep="\n\n")
 
 

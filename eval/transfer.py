@@ -22,9 +22,9 @@ from tqdm import tqdm
 import codec
 from codec.picture import Pixels
 from codec.transfer.apply import transfer
+from eval.metrics import psnr
 from training.data import find_pictures
 from training.transfer_data import moved, told_by
-from training.validate import psnr
 
 PART = 0.85
 """Of each side of the picture that a true reference shows."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec import tradeoff
+from codec.jpeg.color import luma as luma_of
 from codec.jpeg.simulator import scale_steps, simulate
 from codec.jpeg.tables import STANDARD, scale_tables
 from codec.models.latent import MixtureLatent
@@ -92,9 +93,9 @@ class Objective(nn.Module):
 
 def luma_chroma_difference(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """The difference of two RGB pictures `[B, 3, H, W]` in Y `[B, 1, H, W]`, and in Cb and Cr `[B, 2, H, W]`."""
-    red, green, blue = (a - b).unbind(1)
-    y = 0.299 * red + 0.587 * green + 0.114 * blue
-    return y[:, None], torch.stack([0.564 * (blue - y), 0.713 * (red - y)], 1)
+    difference = a - b
+    y = luma_of(difference)
+    return y[:, None], torch.stack([0.564 * (difference[:, 2] - y), 0.713 * (difference[:, 0] - y)], 1)
 
 
 def mean_square(difference: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from codec.jpeg.color import round_through
 from codec.models import downscalers
 from codec.models.config import Downscaler
 from codec.models.sain import SAINet
@@ -13,8 +14,7 @@ DOWNSCALERS: tuple[Downscaler, ...] = ("bicubic", "lanczos", "area")
 
 def as_stored(lr: Tensor) -> Tensor:
     """The LR picture in 8 bits; the gradient passes the rounding as if it were not there (straight through)."""
-    stored = lr.clamp(0, 1)
-    return stored + ((stored * 255).round() / 255 - stored).detach()
+    return round_through(lr.clamp(0, 1) * 255) / 255
 
 
 class Lossless(Objective):

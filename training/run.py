@@ -4,6 +4,7 @@ import copy
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -53,6 +54,19 @@ def make_optimizers(config: TrainConfig, objective: Objective) -> list[torch.opt
     by_adam = [p for p in parameters if p.ndim != 4 or config.optimizer == "adam"]
     adam = torch.optim.Adam(by_adam, lr=config.lr)
     return [adam, Muon(by_muon, lr=config.lr)] if by_muon else [adam]
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Whole or not at all."""
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    partial.replace(path)
+
+
+def append_record(folder: Path, step: int, seconds: float, record: dict[str, Any]) -> None:
+    """A line of `folder/log.jsonl`."""
+    with (folder / "log.jsonl").open("a") as file:
+        file.write(json.dumps({"step": step, "minutes": round(seconds / 60, 2), **record}) + "\n")
 
 
 class Run:
@@ -113,8 +127,7 @@ class Run:
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to log.jsonl."""
         if self.rank == 0:
-            with (self.config.out / "log.jsonl").open("a") as file:
-                file.write(json.dumps({"step": self.step, "minutes": round(self.seconds / 60, 2), **record}) + "\n")
+            append_record(self.config.out, self.step, self.seconds, record)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -128,9 +141,7 @@ class Run:
             "average": self._average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_checkpoint(self.checkpoint, state)
 
     def _restore(self) -> None:
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)

@@ -26,8 +26,10 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from codec.transfer.apply import Aligned, align, to_tensor, warped
-from codec.transfer.bands import evidence, luma, normalised, without_known
+from codec.transfer.bands import evidence, without_known
+from codec.transfer.matching import features_of
 from codec.transfer.network import STRIDE, TransferConfig, TransferNet
+from training.run import append_record, write_checkpoint
 from training.transfer_data import Warp, other_photo, prepared, with_another_object
 
 LOG_EVERY = 100  # steps
@@ -141,7 +143,7 @@ def contrastive(net: TransferNet, source: Source, pairs: int = 4, queries: int =
     found, wanted, keys, near = [], [], [], []
     for _ in range(pairs):
         picture, reference, homography = source.matched()
-        of_picture, of_reference = (net.features(_padded(x)) for x in (picture, reference))
+        of_picture, of_reference = (features_of(net.features, x) for x in (picture, reference))
         h, w = of_reference.shape[-2:]
         y, x = (torch.randint(n, (queries,)) for n in of_picture.shape[-2:])
         centres = torch.stack([x, y], 1).double() * STRIDE + (STRIDE - 1) / 2
@@ -150,11 +152,11 @@ def contrastive(net: TransferNet, source: Source, pairs: int = 4, queries: int =
         ok = (at >= 0).all(1) & (at <= torch.tensor([w - 1, h - 1])).all(1)
         x, y, at = x[ok], y[ok], at[ok]
         positive = F.grid_sample(
-            of_reference, ((2 * at + 1) / torch.tensor([w, h]) - 1)[None, None], align_corners=False
+            of_reference[None], ((2 * at + 1) / torch.tensor([w, h]) - 1)[None, None], align_corners=False
         )
-        found.append(of_picture[0, :, y, x].T)
+        found.append(of_picture[:, y, x].T)
         wanted.append(F.normalize(positive[0, :, 0].T, dim=1))
-        keys.append(of_reference[0].flatten(1).T)
+        keys.append(of_reference.flatten(1).T)
         cells = torch.stack([torch.arange(h * w) % w, torch.arange(h * w) // w], 1).float()
         near.append(torch.cdist(at, cells) < 2)
     mine, theirs = torch.cat(found), torch.cat(wanted)
@@ -162,11 +164,6 @@ def contrastive(net: TransferNet, source: Source, pairs: int = 4, queries: int =
     others = (mine @ torch.cat(keys).T).masked_fill(same.bool(), -1e4)
     logits = torch.cat([(mine * theirs).sum(1, keepdim=True), others], 1) / 0.07
     return F.cross_entropy(logits, torch.zeros(len(mine), dtype=torch.long))
-
-
-def _padded(picture: Tensor) -> Tensor:
-    gray = normalised(luma(picture[None]), 33)
-    return F.pad(gray, (0, -gray.shape[3] % STRIDE, 0, -gray.shape[2] % STRIDE), mode="replicate")
 
 
 def fused(net: TransferNet, pairs: list[Pair], settings: Settings) -> tuple[Tensor, dict[str, float]]:
@@ -238,8 +235,7 @@ class Run:
 
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to log.jsonl."""
-        with (self.settings.out / "log.jsonl").open("a") as file:
-            file.write(json.dumps({"step": self.step, "minutes": round(self.seconds / 60, 2), **record}) + "\n")
+        append_record(self.settings.out, self.step, self.seconds, record)
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -250,9 +246,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
-        partial = self.checkpoint.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_checkpoint(self.checkpoint, state)
 
     def _restore(self) -> None:
         state = torch.load(self.checkpoint, weights_only=True)

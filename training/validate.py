@@ -1,7 +1,6 @@
 """The validation curve: a fixed set of pictures through real files at a fixed list of qualities."""
 
 import io
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from codec.jpeg.tables import STANDARD
 from codec.networks.on_torch import TorchNetwork
 from codec.picture import Picture, Pixels
 from codec.rescaler import Rescaler
-from eval.metrics import psnr_y
+from eval.metrics import psnr, psnr_y
 from training.data import find_pictures
 from training.losses import Objective
 
@@ -25,12 +24,6 @@ QUALITIES = (10, 20, 35, 55, 75, 90)
 JPEG_QUALITIES = (5, 8, 12, 18, 25, 35, 50, 65, 75, 85, 92)
 Curve = npt.NDArray[np.float64]
 """`[columns, points]`: bpp, PSNR in dB, and for ours the LR picture's PSNR to the bicubic one."""
-
-
-def psnr(a: Pixels, b: Pixels) -> float:
-    """RGB, dB."""
-    error = float(np.mean((a.astype(np.float64) - b) ** 2))
-    return 10 * math.log10(255**2 / max(error, 1e-10))
 
 
 def _bpp(size: int, photo: Pixels) -> float:

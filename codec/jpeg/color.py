@@ -23,13 +23,18 @@ def to_byte(x: Tensor) -> Tensor:
     return x + (x.round().clamp(0, 255) - x).detach()
 
 
+def luma(x: Tensor) -> Tensor:
+    """`[B, 3, H, W]` of any range -> Y of BT.601 `[B, H, W]`, of the same range, unrounded."""
+    r, g, b = x.unbind(1)
+    return 0.299 * r + 0.587 * g + 0.114 * b
+
+
 def rgb_to_ycbcr(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """`[B, 3, H, W]` in 0…255 -> three planes `[B, H, W]` of whole numbers (JFIF 1.02, BT.601 full range)."""
     r, g, b = x.unbind(1)
-    y = 0.299 * r + 0.587 * g + 0.114 * b
     cb = 128 - 0.168735892 * r - 0.331264108 * g + 0.5 * b
     cr = 128 + 0.5 * r - 0.418687589 * g - 0.081312411 * b
-    return to_byte(y), to_byte(cb), to_byte(cr)
+    return to_byte(luma(x)), to_byte(cb), to_byte(cr)
 
 
 def ycbcr_to_rgb(y: Tensor, cb: Tensor, cr: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ The latents are standard normal. The paper samples them; we decode with z = 0, s
 same picture.
 """
 
-import math
 from typing import NamedTuple, cast
 
 import torch
@@ -44,8 +43,7 @@ class Level(nn.Module):
     def split(self, x: Tensor) -> State:
         """`[B, C, H, W]` -> y `[B, kept, H/2, W/2]`, a `[B, 4C - kept, H/2, W/2]`, and log|det J| `[B]`."""
         bands = haar.split(x)
-        # Haar's matrix is half an orthonormal one
-        log_det = bands.new_full((len(bands),), -math.log(2) * bands[0].numel())
+        log_det = bands.new_full((len(bands),), haar.log_det(x))
         low, high = bands[:, :LOW], bands[:, LOW:]
         for step in self.steps:
             low, high, of_step = step(low, high)

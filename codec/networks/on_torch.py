@@ -56,7 +56,8 @@ class TorchNetwork:
 
     def _run(self, way: Way, condition: float, x: Tensor, **more: Tensor) -> Pixels:
         told = torch.tensor([condition], dtype=torch.float32, device=self.device)
-        net = self._ready(condition)  # not within autocast, which would round what the quality means
+        # not within autocast, which would round what the quality means; one serves all where it means nothing
+        net = self._ready(condition if self.net.embedding else 0.0)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return _bytes(getattr(net, way)(x, told, **more))
 

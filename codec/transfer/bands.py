@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from codec.jpeg.color import luma
+
 KNOWN = 4
 """A picture reduced by this is known well enough from the file: what is taken from a reference never changes it."""
 AROUND = 9
@@ -20,11 +22,6 @@ def box(x: Tensor, side: int) -> Tensor:
         pad = (kernel[0] // 2, kernel[1] // 2)
         x = F.avg_pool2d(x, kernel, stride=1, padding=pad, count_include_pad=False)
     return x
-
-
-def luma(x: Tensor) -> Tensor:
-    """`[B, 3, H, W]` -> `[B, 1, H, W]`."""
-    return (x * x.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
 
 
 def normalised(x: Tensor, side: int, epsilon: float = EPSILON) -> Tensor:
@@ -92,7 +89,7 @@ def _compared(restored: Tensor, warped: Tensor) -> tuple[Tensor, Tensor, Tensor]
     """Of two pictures reduced by `KNOWN`: contrast of the one over that of the other `[B, 1, h, w]`, the difference
     that mean and contrast leave `[B, 3, h, w]`, correlation in two windows `[B, 2, h, w]`.
     """
-    gray_r, gray_w = luma(restored), luma(warped)
+    gray_r, gray_w = luma(restored)[:, None], luma(warped)[:, None]
     gain = (_variance(gray_r) / _variance(gray_w)).sqrt().clamp(0.7, 1.4)
     rough = gain * (warped - box(warped, AROUND)) - (restored - box(restored, AROUND))
     product = normalised(gray_r, 5) * normalised(gray_w, 5)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codec.transfer.bands import box, low, luma, normalised
+from codec.jpeg.color import luma
+from codec.transfer.bands import box, low, normalised
 from codec.transfer.matching import Motion
 
 SEARCHES = ((8, 3), (4, 2))
@@ -110,7 +111,7 @@ def displacement_of(picture: Tensor, reference: Tensor, valid: Tensor) -> Tensor
     `picture`, `reference` `[1, 3, H, W]` in [0, 1], the latter moved already; `valid` `[1, 1, H, W]`, where it reaches.
     Sides are multiples of 8.
     """
-    full = luma(picture), low(luma(reference), 2), valid
+    full = luma(picture)[:, None], low(luma(reference)[:, None], 2), valid
     found, at = torch.zeros(1, 2, *(n // SEARCHES[0][0] for n in picture.shape[-2:])), SEARCHES[0][0]
     for factor, size, step in (*((*s, _search) for s in SEARCHES), *((*r, _refine) for r in REFINEMENTS)):
         mine, other, there = (F.avg_pool2d(x, factor) for x in full)

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codec.transfer.bands import luma, normalised
+from codec.jpeg.color import luma
+from codec.transfer.bands import normalised
 from codec.transfer.network import STRIDE, Features
 
 Points = npt.NDArray[np.float64]
@@ -37,7 +38,7 @@ LARGEST = 2.5
 def features_of(features: Features, picture: Tensor) -> Tensor:
     """`[3, H, W]` in [0, 1] -> `[dimensions, H/8, W/8]`, sides rounded up."""
     height, width = picture.shape[1:]
-    gray = normalised(luma(picture[None]), 33)
+    gray = normalised(luma(picture[None])[:, None], 33)
     found: Tensor = features(F.pad(gray, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate"))
     return found[0]
 
