@@ -17,6 +17,7 @@ from codec.hcd import Patch, to_pixels
 from codec.jpeg.blocks import dct, to_blocks
 from codec.jpeg.color import pad_edge, rgb_to_ycbcr
 from codec.jpeg.rate import estimate_bits
+from codec.models.config import Downscaler
 from codec.networks.on_torch import TorchNetwork
 from codec.tradeoff import rate_weight
 
@@ -38,9 +39,11 @@ class CodedPatch(Patch):
         condition: float,
         window: Window,
         precise: bool,
+        downscaler: Downscaler | None = None,
+        *,
         code: Code,
     ) -> None:
-        super().__init__(network, photo, lr, condition, window, precise)
+        super().__init__(network, photo, lr, condition, window, precise, downscaler)
         self.code, self.step = code, 2**condition
         self.weight = rate_weight(condition, network.net.config.scale)
 

@@ -193,7 +193,8 @@ class Encoder:
         from codec import hcd
         from codec.coded import CodedPatch
 
-        patch = partial(CodedPatch, code=partial(self.coded, quality)) if self.carrier.lossy else hcd.Patch
+        kind = partial(CodedPatch, code=partial(self.coded, quality)) if self.carrier.lossy else hcd.Patch
+        patch = partial(kind, downscaler=self.job.downscaler)
         each, condition = hcd.ITERATIONS[self.job.effort], self.condition(quality)
         both, progress = hcd.Iterations(each, each), self.job.progress
         return self.written(hcd.collaborative(network, self.pixels, lr, condition, both, progress, patch), quality)

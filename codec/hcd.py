@@ -26,7 +26,8 @@ from tqdm import tqdm
 
 from codec.distortion import Window, bfloat16_is_fast, windows
 from codec.jpeg.color import luma, to_byte
-from codec.models.config import Way
+from codec.models import downscalers
+from codec.models.config import Downscaler, Way
 from codec.networks.on_torch import TorchNetwork
 from codec.rescaler import MARGIN, mirrored
 
@@ -53,8 +54,16 @@ class Patch:
     """The error of a window of the picture as a function of its LR pixels. All tensors `[1, C, h, w]` in 0…255."""
 
     def __init__(
-        self, network: TorchNetwork, photo: "Pixels", lr: "Pixels", condition: float, window: Window, precise: bool
+        self,
+        network: TorchNetwork,
+        photo: "Pixels",
+        lr: "Pixels",
+        condition: float,
+        window: Window,
+        precise: bool,
+        downscaler: Downscaler | None = None,
     ) -> None:
+        self.downscaler = downscaler
         self.net, self.device, s = network.net, network.device, network.net.config.scale
         self.condition = torch.tensor([condition], device=self.device)
         self.autocast = not precise and bfloat16_is_fast(self.device)
@@ -77,7 +86,11 @@ class Patch:
     def downscaled(self, given: Tensor) -> Tensor:
         """The network's LR pixels of the window's core, unrounded."""
         around = slice(MARGIN, -MARGIN)
-        return self._run("downscale", given)[..., around, around][..., *self.inner]
+        aimed = {}
+        if self.downscaler:
+            rgb = given.expand(-1, 3, -1, -1) / 255
+            aimed["aim"] = downscalers.downscale(rgb, self.downscaler, self.net.config.scale)
+        return self._run("downscale", given, **aimed)[..., around, around][..., *self.inner]
 
     def placed(self, core: Tensor) -> Tensor:
         """LR pixels of the core among those around it."""
@@ -94,10 +107,10 @@ class Patch:
         """What is to be least: the distortion, of LR pixels rounded as a file has them."""
         return self.distortion(self.placed(to_byte(core)))
 
-    def _run(self, way: Way, x: Tensor) -> Tensor:
+    def _run(self, way: Way, x: Tensor, **more: Tensor) -> Tensor:
         x = (x / 255).expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            y: Tensor = getattr(self.net, way)(x, self.condition).float() * 255
+            y: Tensor = getattr(self.net, way)(x, self.condition, **more).float() * 255
         grey = self.wanted.shape[1] == 1
         return luma(y)[:, None] if grey else y
 

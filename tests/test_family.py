@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 
 import codec
+from codec.distortion import windows
+from codec.hcd import Patch, to_pixels
 from codec.jpeg.tables import STANDARD
 from codec.models import downscalers, registry
 from codec.models.config import Downscaler, SAINConfig
@@ -19,7 +21,8 @@ from codec.networks.on_torch import TorchNetwork, arrays_of
 from codec.picture import Pixels
 from codec.rescaler import Rescaler
 from eval import aims
-from tests.conftest import psnr, to_tensor
+from eval.aims import AIMS
+from tests.conftest import levels_apart, psnr, to_tensor
 from tests.test_invertibility import random_net
 
 VANILLA = dict.fromkeys("FGH", "dense-8")
@@ -172,6 +175,18 @@ def test_the_table_of_aims_measures_each(folder: Path, photo: Pixels) -> None:
     lr = np.array(Image.open(io.BytesIO(data)))
     expected = psnr(aims.reduced(photo, "area", 4), lr)
     assert cells[1][2] == pytest.approx(expected, abs=0.01)
+
+
+def test_effort_aims_at_the_same_downscaler(photo: Pixels) -> None:
+    network = TorchNetwork(random_net(DUAL), torch.device("cpu"))
+    rescaler, (window,) = Rescaler(network, DUAL, STANDARD), list(windows((photo.shape[1] // 4, photo.shape[0] // 4)))
+    for aim in AIMS:
+        lr = rescaler.downscale(photo, 3.0, downscaler=aim)
+        patch = Patch(network, photo, lr, 3.0, window, precise=True, downscaler=aim)
+        with torch.no_grad():
+            assert levels_apart(to_pixels(patch.downscaled(patch.given)), lr) <= 1
+    grey = Patch(network, photo[..., 0], lr[..., 0], 3.0, window, precise=True, downscaler="area")
+    assert grey.downscaled(grey.given).shape[1] == 1
 
 
 def test_configurations_of_old_files_keep_their_hashes() -> None:
