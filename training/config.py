@@ -87,6 +87,7 @@ _DIV2K_PAPER = {"objective": "published", "optimizer": "adam", "lr": 2e-4, "clip
 
 _LOSSLESS = {"objective": "lossless", "guidance": 1.0, "lr": 2e-3, "validation": Path("../shared/data/set14")}
 _LOSSLESS |= {"validation_pictures": 14}
+_LOSSLESS_X4 = _LOSSLESS | {"crop": 144, "latent": 1 - 1 / 16}
 _HCFLOW = _LOSSLESS | {"guidance": 0.05, "latent": 1e-5, "lr": 2.5e-3, "compile": False}
 
 RECIPES: dict[str, tuple[str, TrainConfig]] = {
@@ -113,7 +114,7 @@ RECIPES: dict[str, tuple[str, TrainConfig]] = {
     ),
     "irn-x4": (
         "IRN, a quarter of the width and height",
-        TrainConfig(model="irn-x4", out=Path("runs/irn-x4"), crop=192, **_LOSSLESS),  # type: ignore[arg-type]
+        TrainConfig(model="irn-x4", out=Path("runs/irn-x4"), **_LOSSLESS_X4),  # type: ignore[arg-type]
     ),
     "irn-crm-x2": (
         "IRN's compression restore module, behind an IRN given with --init, which stays as it is",
@@ -125,7 +126,7 @@ RECIPES: dict[str, tuple[str, TrainConfig]] = {
     ),
     "dlv-irn-x4": (
         "IRN with a second latent, aimed at bicubic, Lanczos and area in turn",
-        TrainConfig(model="dlv-irn-x4", out=Path("runs/dlv-irn-x4"), crop=192, downscalers=True, **_LOSSLESS),  # type: ignore[arg-type]
+        TrainConfig(model="dlv-irn-x4", out=Path("runs/dlv-irn-x4"), downscalers=True, **_LOSSLESS_X4),  # type: ignore[arg-type]
     ),
 }
 """Name -> (what it is, settings); the first argument of `python -m training.train`."""

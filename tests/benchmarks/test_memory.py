@@ -1,8 +1,10 @@
-"""Peak memory of large pictures: `make bench`. One run each, some two minutes on one core."""
+"""Peak memory of large pictures, and of a reference: `make bench`. One run each, some two minutes on one core."""
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from eval.transfer_cost import measure
+from tests.conftest import SHARED
 from tests.memory import measured
 
 
@@ -14,3 +16,13 @@ def test_peak(benchmark: BenchmarkFixture, size: tuple[int, int], limit: float) 
     benchmark.extra_info |= {"encode MB": encode, "decode MB above the picture": decode}
     assert encode <= limit
     assert decode <= limit
+
+
+def test_reference(benchmark: BenchmarkFixture) -> None:
+    """A picture and a reference of a megapixel each; the seconds are of a whole process."""
+    photo = SHARED / "large/canon-5d.jpg"
+    if not photo.exists():
+        pytest.skip("needs ../shared/data/large")
+    result = benchmark.pedantic(measure, (photo,), rounds=1)
+    benchmark.extra_info |= result
+    assert result["with a reference"]["megabytes"] <= 1500
