@@ -3,8 +3,8 @@
     python -m eval.family sain-x2-lite irn-x2 … --out results/family.json
 
 measures models by name (those of the folder that `SAIN_CODEC_WEIGHTS` names, too) through the public API. With the LR
-picture as JPEG: bits and PSNR at a list of qualities on Kodak pictures, BD-rate against the first model. Without loss,
-as PNG: PSNR-Y on Set14 as the papers give it.
+picture as JPEG: bits, PSNR of RGB and of luma at a list of qualities on Kodak pictures, BD-rate against the first model
+of the same scale. Without loss, as PNG: PSNR-Y on Set14 as the papers give it.
 """
 
 import argparse
@@ -31,21 +31,21 @@ from training.data import find_pictures
 
 QUALITIES = (10, 20, 35, 55, 75, 90)
 HEADER = (
-    "| model | parameters | minutes | s/MP down, up | bpp : dB at JPEG 20 | at 75 | bits at equal PSNR | PSNR-Y, PNG |",
+    "| model | parameters | minutes | s/MP down, up | JPEG 20: bpp, PSNR, PSNR-Y | JPEG 75 | bits at equal PSNR "
+    "| PNG: PSNR-Y, Set14 |",
     "|---|---|---|---|---|---|---|---|",
 )
 
 
 def _jpeg(model: str, photos: Sequence[Pixels]) -> list[dict[str, float]]:
     """A point per quality: bpp, PSNR, and PSNR-Y without the border that the papers cut; means over `photos`."""
-    points = []
+    points, border = [], describe(registry.resolve(model)).scale
     for quality in QUALITIES:
         rows = []
         for photo in photos:
             data = codec.encode(photo, quality, model=model)
             restored = codec.decode(data, to="numpy")
             bpp = 8 * len(data) / photo[..., 0].size
-            border = describe(registry.resolve(model)).scale
             rows.append((bpp, metrics.psnr(photo, restored), metrics.psnr_y(photo, restored, border)))
         means = np.mean(rows, 0).round(4).tolist()
         points.append(dict(zip(("quality", "bpp", "psnr", "psnr_y"), (quality, *means), strict=True)))
@@ -82,6 +82,7 @@ def measure(model: str, kodak: Sequence[Path], set14: Sequence[Path]) -> dict[st
     weights = read_weights(registry.path_of(model))
     return {
         "model": registry.resolve(model),
+        "scale": weights.config.scale,
         "parameters": sum(value.size for value in weights.tensors.values()),
         "minutes": weights.training.get("minutes"),
         "seconds": _seconds(model, photos[0]),
@@ -91,33 +92,38 @@ def measure(model: str, kodak: Sequence[Path], set14: Sequence[Path]) -> dict[st
 
 
 def table(records: Sequence[dict[str, Any]]) -> str:
-    """Markdown; the bits against those of the first record, over the PSNR that both reach."""
-    lines = list(HEADER)
-
-    def curve(record: dict[str, Any]) -> Any:
-        return np.array([[p["bpp"], p["psnr"]] for p in record["jpeg"]]).T
-
-    for record in records:
-        points = {p["quality"]: f"{p['bpp']:.3f} : {p['psnr']:.2f}" for p in record["jpeg"]}
-        bits = "–" if record is records[0] else _percent(curve(records[0]), curve(record))
+    """Markdown, by scale; the bits are against those of the first record of the same scale."""
+    lines, first = list(HEADER), dict[int, dict[str, Any]]()
+    for record in sorted(records, key=lambda r: r["scale"]):
+        anchor = first.setdefault(record["scale"], record)
+        low, high = (next(_point(p) for p in record["jpeg"] if p["quality"] == q) for q in (20, 75))
+        bits = "–" if record is anchor else _bits(anchor, record)
         down, up = record["seconds"]
         lines.append(
             f"| {record['model']} | {record['parameters']:,} | {record['minutes']} | {down:.2f}, {up:.2f} "
-            f"| {points[20]} | {points[75]} | {bits} | {record['psnr_y_png']:.2f} |"
+            f"| {low} | {high} | {bits} | {record['psnr_y_png']:.2f} |"
         )
     return "\n".join(lines)
 
 
-def _percent(anchor: Any, ours: Any) -> str:
-    if ours[1].max() <= anchor[1].min() or anchor[1].max() <= ours[1].min():
-        return "no PSNR in common"
-    return f"{compare(anchor, ours).percent:+.0f} %"
+def _point(point: dict[str, float]) -> str:
+    return f"{point['bpp']:.3f}, {point['psnr']:.2f}, {point['psnr_y']:.2f}"
+
+
+def _bits(anchor: dict[str, Any], ours: dict[str, Any]) -> str:
+    """In percent over the PSNR that both reach."""
+    one, other = (np.array([[p["bpp"], p["psnr"]] for p in record["jpeg"]]).T for record in (anchor, ours))
+    if other[1].max() <= one[1].min():
+        return f"never reaches {one[1].min():.1f} dB"
+    if one[1].max() <= other[1].min():
+        return f"never below {one[1].max():.1f} dB"
+    return f"{compare(one, other).percent:+.0f} %"
 
 
 def main() -> None:
     """Command line: models that are in the file already are not measured again."""
     parser = argparse.ArgumentParser(description="Models side by side, through a JPEG and without loss.")
-    parser.add_argument("models", nargs="+", help="by name; bits are against the first one's")
+    parser.add_argument("models", nargs="+", help="by name; bits are against those of the first one of its scale")
     parser.add_argument("--kodak", type=Path, default=Path("../shared/data/kodak"), help="pictures for the JPEG")
     parser.add_argument("--set14", type=Path, default=Path("../shared/data/set14"), help="pictures for the PNG")
     parser.add_argument("--limit", type=int, default=6, help="how many of the first (default: 6)")

@@ -41,18 +41,30 @@ def test_a_record_is_what_the_public_functions_give(pictures: Path, monkeypatch:
     assert min(record["seconds"]) > 0
 
 
-def _record(name: str, bits: float, shift: float = 0) -> dict[str, object]:
+def _record(name: str, bits: float, shift: float = 0, scale: int = 2) -> dict[str, object]:
     points = [
-        {"quality": q, "bpp": bits * (i + 1), "psnr": 25 + 2 * i + shift, "psnr_y": 0} for i, q in enumerate(QUALITIES)
+        {"quality": q, "bpp": bits * (i + 1), "psnr": 25 + 2 * i + shift, "psnr_y": 9} for i, q in enumerate(QUALITIES)
     ]
-    return {"model": name, "parameters": 1234, "minutes": 5, "seconds": [1, 2], "jpeg": points, "psnr_y_png": 38.125}
+    record = {"model": name, "scale": scale, "parameters": 1234, "minutes": 5, "seconds": [1, 2]}
+    return {**record, "jpeg": points, "psnr_y_png": 38.125}
 
 
-def test_bits_are_those_at_equal_psnr() -> None:
-    lines = table([_record("a", 0.1), _record("b", 0.15), _record("c", 0.1, shift=30)]).splitlines()[2:]
-    assert [line.split("|")[7].strip() for line in lines] == ["–", "+50 %", "no PSNR in common"]
-    assert "1,234" in lines[0]
-    assert "38.1" in lines[0]
+def test_bits_are_those_at_equal_psnr_against_the_first_of_the_scale() -> None:
+    records = [
+        _record("a", 0.1),
+        _record("x4", 0.01, scale=4),
+        _record("b", 0.15),
+        _record("c", 0.1, shift=30),
+        _record("d", 0.1, shift=-30),
+        _record("x4 too", 0.02, scale=4),
+    ]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table(records).splitlines()[2:]]
+    assert [row[1] for row in rows] == ["a", "b", "c", "d", "x4", "x4 too"]
+    said = ["–", "+50 %", "never below 35.0 dB", "never reaches 25.0 dB", "–", "+100 %"]
+    assert [row[7] for row in rows] == said
+    assert rows[0][2] == "1,234"
+    assert rows[0][5] == "0.200, 27.00, 9.00"
+    assert rows[0][8] == "38.12"
 
 
 def test_what_is_measured_is_kept(
