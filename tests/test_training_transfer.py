@@ -9,8 +9,9 @@ import torch
 
 from codec.transfer import weights
 from codec.transfer.network import TransferConfig, TransferNet
-from tests.conftest import PICTURES, pixels_of, psnr
+from tests.conftest import PICTURES, pixels_of, psnr, to_tensor
 from training import transfer, transfer_data
+from training.texture import texture_distance
 from training.transfer import Settings, contrastive, fused
 from training.transfer_export import load_run
 
@@ -68,6 +69,36 @@ def test_an_untrained_fusion_can_learn_to_leave_all_as_it_is(settings: Settings)
         wild, _ = fused(net, [pair], settings)
     assert closed.item() == pytest.approx(1, abs=0.05)
     assert wild.item() > closed.item()
+
+
+def test_the_distance_of_textures_sees_blur_and_not_place() -> None:
+    """A texture elsewhere is the same texture, a washed-out one is not; what is not similar does not count."""
+    photo, features = (
+        to_tensor(pixels_of(PICTURES / "kodim08-crop.png"))[..., :128, :128],
+        TransferNet(TransferConfig()).features,
+    )
+    similar = torch.ones(1, 1, 128, 128)
+    moved, blurred = (
+        photo.roll((8, 16), (2, 3)),
+        torch.nn.functional.avg_pool2d(photo, 3, 1, 1, count_include_pad=False),
+    )
+    same, elsewhere, washed = (texture_distance(features, p, photo, similar).item() for p in (photo, moved, blurred))
+    assert same == 0
+    assert elsewhere < 0.3 * washed
+    assert texture_distance(features, blurred, photo, 0 * similar).item() == 0
+
+
+def test_texture_adds_to_the_loss_and_teaches_the_fusion(settings: Settings) -> None:
+    source, net = transfer.Source(settings, 0), TransferNet(TransferConfig())
+    net.features.requires_grad_(False)
+    pair = source.pair(net)
+    with_texture = Settings(**{**vars(settings), "texture": 1.0, "crop": settings.part})
+    plain = Settings(**{**vars(settings), "crop": settings.part})
+    (without, _), (loss, _) = (fused(net, [pair], each) for each in (plain, with_texture))
+    assert loss.item() > without.item()
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert net.fusion.tail.bias.grad is not None  # type: ignore[union-attr]
+    assert net.features.head.weight.grad is None
 
 
 def test_matching_is_learned(settings: Settings) -> None:

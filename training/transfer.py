@@ -26,10 +26,11 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from codec.transfer.apply import Aligned, align, to_tensor, warped
-from codec.transfer.bands import evidence, without_known
+from codec.transfer.bands import CORRELATION, evidence, without_known
 from codec.transfer.matching import features_of
 from codec.transfer.network import STRIDE, TransferConfig, TransferNet
 from training.run import append_record, write_checkpoint
+from training.texture import texture_distance
 from training.transfer_data import Warp, other_photo, prepared, with_another_object
 
 LOG_EVERY = 100  # steps
@@ -71,6 +72,8 @@ class Settings:
     """Share of pairs in part of which it does."""
     hinge: float = 1.0
     """Weight of being worse than the restored picture, in 8x8 blocks."""
+    texture: float = 0.0
+    """Weight of the distance of textures, where the reference is similar: crisper, at the price of PSNR."""
     threads: int = 1
     seed: int = 0
 
@@ -167,7 +170,7 @@ def contrastive(net: TransferNet, source: Source, pairs: int = 4, queries: int =
 
 
 def fused(net: TransferNet, pairs: list[Pair], settings: Settings) -> tuple[Tensor, dict[str, float]]:
-    """Squared error over that of the restored picture, and what is worse than that in any 8x8 block.
+    """Squared error over that of the restored picture, what is worse than that in any 8x8 block, and texture.
 
     Beside the loss, gains in dB of related and of unrelated references, and the share of crops that lose 0.05 dB.
     """
@@ -180,10 +183,14 @@ def fused(net: TransferNet, pairs: list[Pair], settings: Settings) -> tuple[Tens
     with torch.no_grad():
         seen, bands = evidence(restored, reference, inside, torch.stack([pair.told for pair in pairs]))
     taken, _ = net(seen, bands)
-    after = (restored + without_known(taken) - photo).square().mean(1, keepdim=True)
+    change = without_known(taken)
+    after = (restored + change - photo).square().mean(1, keepdim=True)
     before = (restored - photo).square().mean(1, keepdim=True)
     scale = before.mean((1, 2, 3)) + (2 / 255) ** 2
     error = after.mean((1, 2, 3)) / scale
+    if settings.texture:
+        similar = seen[:, CORRELATION].clamp(0, 1)
+        error = error + settings.texture * texture_distance(net.features, restored + change, photo, similar)
     worse = F.relu(F.avg_pool2d(after - before, 8)).mean((1, 2, 3)) / scale
     gain = -10 * (after.mean((1, 2, 3)) / before.mean((1, 2, 3)).clamp_min(1e-7)).log10().detach()
     related = torch.stack([pair.related for pair in pairs])
@@ -283,6 +290,7 @@ def train(settings: Settings) -> None:
             if run.stage == 0:
                 loss, told = contrastive(run.net, source), dict[str, float]()
             else:
+                run.net.features.requires_grad_(False)  # they are learned; textures are only seen through them
                 refresh(pool, run, source)
                 chosen = source.random.integers(len(pool), size=settings.batch)
                 loss, told = fused(run.net, [pool[i] for i in chosen], settings)

@@ -14,6 +14,8 @@ AROUND = 9
 """Side of the window in which exposure and colour are compared, in pixels of a picture reduced by `KNOWN`."""
 EPSILON = 2e-4
 """Of variances of [0, 1] values: a deviation of some 4 levels is noise."""
+CORRELATION = slice(13, 14)
+"""Channel of `Evidence.seen` that holds the correlation in the larger window."""
 
 
 def box(x: Tensor, side: int) -> Tensor:

@@ -53,9 +53,13 @@ class Features(nn.Module):
         self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
         self.tail = nn.Conv2d(width, dimensions, 1)
 
+    def early(self, luma: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen of a few pixels: `[B, width, H/4, W/4]` and `[B, width, H/8, W/8]`."""
+        fine = F.leaky_relu(self.head(F.pixel_unshuffle(luma, 4)), 0.1)
+        return fine, F.leaky_relu(self.down(fine), 0.1)
+
     def forward(self, luma: Tensor) -> Tensor:
-        h = F.leaky_relu(self.head(F.pixel_unshuffle(luma, 4)), 0.1)
-        h = F.leaky_relu(self.down(h), 0.1)
+        h = self.early(luma)[1]
         for conv in self.body:
             h = h + F.leaky_relu(conv(h), 0.1)
         return F.normalize(self.tail(h), dim=1)
