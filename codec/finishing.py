@@ -39,17 +39,22 @@ def within(ladder: Ladder, found: Found, limit: int) -> Detached:
     return best
 
 
-def reaching(ladder: Ladder, found: Found, target: float) -> Detached:
-    """The smallest refined file that restores to at least `target` dB; at worst the one that was found."""
+def reaching(ladder: Ladder, found: Found, value: float, target: float) -> tuple[Detached, float]:
+    """The smallest refined file that restores to at least `target` dB, and its dB.
+
+    At worst the one that was found, of `value` dB; or the finest if none, refined or not, comes so far.
+    """
     best, rung, tried = found.file, found.rung, dict[int, float]()
     while len(tried) < TRIES and rung not in tried:
-        file, tried[rung] = _refined(ladder, rung)
-        if tried[rung] >= target and len(file.data) < len(best.data):
-            best = file
-        if target <= tried[rung] <= target + CLOSE:
+        file, reached = _refined(ladder, rung)
+        tried[rung] = reached
+        smaller = reached >= target and len(file.data) < len(best.data)
+        if smaller or value < min(target, reached):
+            best, value = file, reached
+        if target <= reached <= target + CLOSE:
             break
-        rung = ladder.rung(ladder.depth(rung) - (tried[rung] - target - CLOSE / 2) / _steepness(ladder, tried))
-    return best
+        rung = ladder.rung(ladder.depth(rung) - (reached - target - CLOSE / 2) / _steepness(ladder, tried))
+    return best, value
 
 
 def _steepness(ladder: Ladder, tried: dict[int, float]) -> float:

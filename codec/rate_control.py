@@ -34,8 +34,14 @@ def encode(encoder: Encoder, wish: Wish) -> Detached:
         return encoder.at(wish.quality)
     ladder = Ladder(encoder)
     if wish.psnr is not None:
-        found = reaching(ladder, wish.psnr)
-        return finishing.reaching(ladder, found, wish.psnr) if encoder.job.effort else found.file
+        found, value = reaching(ladder, wish.psnr)
+        file = found.file
+        if encoder.job.effort:
+            file, value = finishing.reaching(ladder, found, value, wish.psnr)
+        if value < wish.psnr:
+            best = f"the best this model restores of the picture is {value:.2f} dB, from {len(file.data)} bytes"
+            raise CodecError(f"{wish.psnr:g} dB cannot be: {best}")
+        return file
     width, height = encoder.size
     limit = wish.max_bytes or max(1, int((wish.bpp or 0) * width * height / 8))
     found = within(ladder, limit)
@@ -93,12 +99,11 @@ def within(ladder: Ladder, limit: int) -> Found:
     return best
 
 
-def reaching(ladder: Ladder, target: float) -> Found:
-    """The coarsest file that restores to at least `target` dB."""
+def reaching(ladder: Ladder, target: float) -> tuple[Found, float]:
+    """The coarsest file that restores to at least `target` dB, or else the one that comes nearest; and its dB."""
     encoder, expected = ladder.encoder, Expectation(ladder)
     low, high, lr, made = -1, len(ladder), None, 0
-    probes: list[tuple[float, Detached]] = []
-    best: Found | None = None
+    probes, best = list[tuple[Found, float]](), None
     while low + 1 < high:
         margin = MARGIN if best or encoder.passes < PASSES - 2 else SURE
         rung = expected.rung(target + margin, low, high)
@@ -113,17 +118,11 @@ def reaching(ladder: Ladder, target: float) -> Found:
         error = mean_square(encoder.restored(file), encoder.pixels)
         expected.learn(rung, error)
         value = decibels(error)
-        probes.append((value, file))
+        probes.append((Found(rung, file), value))
         if value < target:
             low = rung
         else:
-            high, best = rung, Found(rung, file)
+            high, best = rung, probes[-1]
             if value <= target + CLOSE:
                 break
-    if best:
-        return best
-    value, file = max(probes, key=lambda probe: probe[0])
-    raise CodecError(
-        f"{target:g} dB cannot be: the best this model restores of the picture is {value:.2f} dB, "
-        f"from {len(file.data)} bytes"
-    )
+    return best or max(probes, key=lambda probe: probe[1])

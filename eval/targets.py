@@ -67,7 +67,7 @@ def rows(name: str, photo: Pixels) -> Iterator[str]:
         limit = int(bpp * photo.shape[0] * photo.shape[1] / 8)
         data = codec.encode(photo, max_bytes=limit, scale="auto")
         ours, plain = psnr(photo, _restored(data)), best_jpeg(photo, limit)
-        model = codec.inspect(data).header.model.rpartition("-")[0] or registry.PLAIN
+        model = registry.short(codec.inspect(data).header.model) or registry.PLAIN
         yield f"| {name} | auto, {bpp} bpp | {ours:.2f} dB ({model}) | plain JPEG: {plain:.2f} dB |"
 
 

@@ -149,6 +149,10 @@ def test_names_of_the_package_are_not_taken_over(folder: Path) -> None:
     before = registry.latest()["sain-x2-lite"]
     _added(folder, CRM, "sain-x2-lite")
     assert registry.latest()["sain-x2-lite"] == before
+    for name in (before, registry.PLAIN):  # files of a full name, and of no network, would be other pictures
+        added = _added(folder, CRM, name)
+        assert registry.resolve(name) == name
+        assert added not in registry.available()
     (folder / "notes.txt").write_text("not weights")
     (folder / "Odd Name.safetensors").write_text("not weights")
     assert not any("Odd" in name for name in registry.available())

@@ -115,6 +115,13 @@ def test_irn_loads_and_inverts(scale: int) -> None:
     assert (net.inverse(out.compressed, out.latent) - x).abs().max() < 1e-4
 
 
+@pytest.mark.parametrize("name", ["plain", "sain-x2-lite", *registry.released()[:1]])
+def test_names_of_the_package_are_refused(tmp_path: Path, name: str) -> None:
+    torch.save(irn_state(2, 1), tmp_path / "IRN_x2.pth")
+    with pytest.raises(CodecError, match="another name"):
+        published.convert(tmp_path / "IRN_x2.pth", name, tmp_path)
+
+
 def test_a_checkpoint_becomes_a_model_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Pixels, capsys: pytest.CaptureFixture[str]
 ) -> None:

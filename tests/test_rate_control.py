@@ -150,6 +150,15 @@ def test_what_is_possible_is_told(one_photo: Pixels) -> None:
     assert psnr(codec.decode(codec.encode(one_photo, psnr=best - 0.1)), one_photo) >= best - 0.1
 
 
+def test_effort_reaches_what_is_possible_with_it_alone(one_photo: Pixels) -> None:
+    plain, refined = (psnr(codec.decode(codec.encode(one_photo, format="png", effort=e)), one_photo) for e in (0, 1))
+    assert refined > plain + 0.2
+    data = codec.encode(one_photo, format="png", effort=1, psnr=(plain + refined) / 2)
+    assert psnr(codec.decode(data), one_photo) == pytest.approx(refined, abs=0.01)
+    with pytest.raises(codec.CodecError, match=f"the best this model restores of the picture is {refined:.2f} dB"):
+        codec.encode(one_photo, format="png", effort=1, psnr=refined + 0.5)
+
+
 def test_a_lossless_carrier_has_one_size(one_photo: Pixels) -> None:
     size = len(codec.encode(one_photo, format="png"))
     assert len(codec.encode(one_photo, format="png", max_bytes=size)) == size

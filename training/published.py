@@ -14,6 +14,7 @@ from pathlib import Path
 
 from codec.errors import CodecError
 from codec.jpeg.tables import STANDARD
+from codec.models import registry
 from codec.models.published import load_published
 from codec.models.weights import Weights, write_weights
 from codec.networks.on_torch import arrays_of
@@ -23,6 +24,8 @@ def convert(checkpoint: Path, name: str, folder: Path) -> Path:
     """Write `folder/NAME-HASH.safetensors`, in half precision; raises `CodecError`."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise CodecError(f"a model's name is of small letters, digits and single hyphens, not {name[:80]!r}")
+    if name in {registry.PLAIN, *registry.released(), *map(registry.short, registry.released())}:
+        raise CodecError(f"{name!r} is a model of the package: take another name")
     net = load_published(checkpoint)
     folder.mkdir(parents=True, exist_ok=True)
     origin = {"published": checkpoint.name}

@@ -18,15 +18,16 @@ washed-out texture stays weaker than a crisp one."""
 
 
 def gram(features: Tensor, weight: Tensor) -> Tensor:
-    """`[B, C, C]` of `[B, C, h, w]`, where `weight` `[B, 1, h, w]` (0…1) counts; means over these places."""
+    """`[B, C, C]` of `[B, C, h, w]`: means over all places, each counted by `weight` `[B, 1, h, w]`, 0…1."""
     seen = (features * weight).flatten(2)
-    return seen @ seen.transpose(1, 2) / weight.square().sum((2, 3)).clamp_min(1)[..., None]
+    return seen @ seen.transpose(1, 2) / seen.shape[2]
 
 
 def texture_distance(features: Features, picture: Tensor, photo: Tensor, similar: Tensor) -> Tensor:
-    """How far textures differ `[B]`, as a share of the photo's, where the reference is `similar` (`[B, 1, H, W]`, 0…1).
+    """How far textures differ `[B]`, as a share of all texture of the photo; 0 where the reference is not `similar`.
 
-    Pictures are `[B, 3, H, W]` in [0, 1], sides multiples of 8; the gradient reaches `picture`.
+    Pictures are `[B, 3, H, W]` in [0, 1], sides multiples of 8, `similar` is `[B, 1, H, W]`, 0…1; the gradient reaches
+    `picture`.
     """
     detail = [CONTRAST * (y - box(y, AROUND)) for y in (luma(x)[:, None] for x in (picture, photo))]
     total = picture.new_zeros(len(picture))
@@ -34,6 +35,6 @@ def texture_distance(features: Features, picture: Tensor, photo: Tensor, similar
         wanted = features.early(detail[1])
     for ours, theirs in zip(features.early(detail[0]), wanted, strict=True):
         weight = F.avg_pool2d(similar, similar.shape[-1] // ours.shape[-1])
-        target = gram(theirs, weight)
-        total = total + (gram(ours, weight) - target).square().sum((1, 2)) / (target.square().sum((1, 2)) + 1e-6)
+        whole = gram(theirs, torch.ones_like(weight)).square().sum((1, 2))
+        total = total + (gram(ours, weight) - gram(theirs, weight)).square().sum((1, 2)) / (whole + 1e-6)
     return total

@@ -188,12 +188,12 @@ def fused(net: TransferNet, pairs: list[Pair], settings: Settings) -> tuple[Tens
     before = (restored - photo).square().mean(1, keepdim=True)
     scale = before.mean((1, 2, 3)) + (2 / 255) ** 2
     error = after.mean((1, 2, 3)) / scale
+    related = torch.stack([pair.related for pair in pairs])
     if settings.texture:
-        similar = seen[:, CORRELATION].clamp(0, 1)
+        similar = seen[:, CORRELATION].clamp(0, 1) * related[:, None, None, None]
         error = error + settings.texture * texture_distance(net.features, restored + change, photo, similar)
     worse = F.relu(F.avg_pool2d(after - before, 8)).mean((1, 2, 3)) / scale
     gain = -10 * (after.mean((1, 2, 3)) / before.mean((1, 2, 3)).clamp_min(1e-7)).log10().detach()
-    related = torch.stack([pair.related for pair in pairs])
     told = {"related": gain[related], "unrelated": gain[~related], "worse": (gain < -0.05).float()}
     return (error + settings.hinge * worse).mean(), {k: v.mean().item() for k, v in told.items() if len(v)}
 

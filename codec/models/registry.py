@@ -36,7 +36,12 @@ def _added() -> dict[str, Path]:
     files = [path for path in Path(folder).glob("*.safetensors") if path.is_file()] if folder else []
     named = [path for path in files if re.fullmatch(r"[a-z0-9-]+-[0-9a-f]{8}", path.stem)]
     ordered = sorted(named, key=lambda path: (path.stat().st_mtime, path.stem))
-    return {path.stem: path for path in ordered if path.stem not in released()}
+    return {path.stem: path for path in ordered if not {path.stem, short(path.stem)} & {PLAIN, *released()}}
+
+
+def short(name: str) -> str:
+    """A full name without its hash."""
+    return name.rpartition("-")[0]
 
 
 def available() -> tuple[str, ...]:
@@ -48,13 +53,14 @@ def latest() -> dict[str, str]:
     """Short name -> full name of the latest weights; of released ones, if there are any of that name."""
     added = _added()
     ordered = sorted(available(), key=lambda name: name not in added)  # stable: the user's first, to be outdone
-    return {name.rpartition("-")[0]: name for name in ordered}
+    return {short(name): name for name in ordered}
 
 
 def resolve(model: str) -> str:
     """The full name, hash included, of a full or short name; raises `UnknownModelError`."""
-    name = latest().get(model, model)
-    if name not in (PLAIN, *available()):
+    known = (PLAIN, *available())
+    name = model if model in known else latest().get(model)  # a file's model is never another's short name
+    if name is None:
         choices = ", ".join([*latest(), PLAIN, *available()])
         more = f"further weights go into the folder that {VARIABLE} names"
         raise UnknownModelError(f"this installation has no model {model[:80]!r}; it has {choices} ({more})")
