@@ -25,7 +25,7 @@ from codec.models.description import describe
 from codec.models.weights import read_weights
 from codec.picture import Pixels
 from eval import metrics
-from eval.curves import compare
+from eval.curves import bd_percent
 from eval.runner import load_picture
 from training.data import find_pictures
 
@@ -117,7 +117,20 @@ def _bits(anchor: dict[str, Any], ours: dict[str, Any]) -> str:
         return f"never reaches {one[1].min():.1f} dB"
     if one[1].max() <= other[1].min():
         return f"never below {one[1].max():.1f} dB"
-    return f"{compare(one, other).percent:+.0f} %"
+    try:
+        return f"{bd_percent(one, other):+.0f} %"
+    except ValueError as error:
+        return str(error)
+
+
+def _read(out: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Records by model; results of something else are not added to."""
+    if not out.exists():
+        return {}
+    known = json.loads(out.read_text())
+    if known["about"] != json.loads(json.dumps(about)):
+        raise SystemExit(f"{out} has results of {known['about']}: name another --out")
+    return {record["model"]: record for record in known["results"]}
 
 
 def main() -> None:
@@ -130,14 +143,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("results/family.json"))
     args = parser.parse_args()
     torch.set_num_threads(1)
-    known = json.loads(args.out.read_text()) if args.out.exists() else []
-    done = {record["model"]: record for record in known}
+    kodak, set14 = find_pictures([args.kodak])[: args.limit], find_pictures([args.set14])
+    about = {"qualities": QUALITIES, "jpeg": [p.name for p in kodak], "png": [p.name for p in set14]}
+    done = _read(args.out, about)
     for name in tqdm(args.models, unit="model", disable=None):
         model = registry.resolve(name)
         if model not in done:
-            kodak, set14 = find_pictures([args.kodak])[: args.limit], find_pictures([args.set14])
             done[model] = measure(model, kodak, set14)
-            write_whole(args.out, json.dumps(list(done.values()), indent=1).encode() + b"\n", force=True)
+            text = json.dumps({"about": about, "results": list(done.values())}, indent=1)
+            write_whole(args.out, text.encode() + b"\n", force=True)
     print(table([done[registry.resolve(name)] for name in args.models]))
 
 

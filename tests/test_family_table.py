@@ -67,6 +67,13 @@ def test_bits_are_those_at_equal_psnr_against_the_first_of_the_scale() -> None:
     assert rows[0][8] == "38.12"
 
 
+def test_a_curve_that_does_not_rise_is_named() -> None:
+    flat = _record("flat", 0.1)
+    for point in flat["jpeg"]:  # type: ignore[attr-defined]
+        point["psnr"] = 28
+    assert "fewer than four rising points" in table([_record("a", 0.1), flat])
+
+
 def test_what_is_measured_is_kept(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -82,6 +89,10 @@ def test_what_is_measured_is_kept(
         monkeypatch.setattr("sys.argv", ["family", *names, *folders, "--out", str(out)])
         family.main()
     assert measured == [registry.resolve("sain-x2-lite"), registry.resolve("sain-x4-lite")]
-    assert len(json.loads(out.read_text())) == 2
-    assert np.isclose(json.loads(out.read_text())[0]["jpeg"][0]["bpp"], 0.1)
+    results = json.loads(out.read_text())["results"]
+    assert len(results) == 2
+    assert np.isclose(results[0]["jpeg"][0]["bpp"], 0.1)
     assert "sain-x4-lite" in capsys.readouterr().out
+    monkeypatch.setattr(family, "QUALITIES", (20, 75))
+    with pytest.raises(SystemExit, match="name another --out"):
+        family.main()
