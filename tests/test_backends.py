@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.nn import functional as F
 
 import codec
 from codec import networks, rescaler
@@ -28,7 +29,7 @@ from codec.networks import Engine, fused, graph_files, graphs
 from codec.networks.on_torch import TorchNetwork, network_of
 from codec.networks.packing import grid_of, pack
 from codec.picture import Pixels
-from tests.conftest import PICTURES, levels_apart, psnr
+from tests.conftest import PICTURES, levels_apart, psnr, to_tensor
 from training.quantise import quantised
 
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -52,7 +53,7 @@ def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int],
     restored = by_torch.upscale(lr, 3.3, size)
     assert levels_apart(by_onnx.upscale(lr, 3.3, size), restored) <= 1
     again = by_onnx.upscale(lr, 1.5, size)
-    hears = not np.array_equal(again, restored)
+    hears = not np.array_equal(again, by_onnx.upscale(lr, 3.3, size))
     assert size == (1, 1) or hears == config_of(model).told, "the graph does not hear of the quality"
 
 
@@ -103,12 +104,13 @@ def test_a_network_without_graph_says_so(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.mark.parametrize("joined", [True, False])
 @pytest.mark.parametrize("model", registry.available())
-def test_what_is_fused_computes_the_same(model: str, joined: bool) -> None:
+def test_what_is_fused_computes_the_same(model: str, joined: bool, one_photo: Pixels) -> None:
     if joined and not fused.available():
         pytest.skip("this torch has no oneDNN")
     net = network_of(read_weights(registry.path_of(model)))
-    low = torch.rand(1, 3, 23, 38)
-    high = torch.rand(1, 3, 23 * net.config.scale, 38 * net.config.scale)
+    # a photo, for of noise some networks restore values in the hundreds
+    high = to_tensor(one_photo)[..., :92, :152]
+    low = F.interpolate(high, scale_factor=1 / net.config.scale, mode="bicubic", antialias=True)
     for value in (1.2, 4.5):
         told = torch.tensor([value])
         ready = fused.at(net, told, torch.float32, joined)
