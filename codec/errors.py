@@ -23,3 +23,8 @@ class PictureTooLargeError(CodecError):
 
 class UnknownModelError(CodecError):
     """The file, or the caller, names a model or a format version that this installation does not have."""
+
+
+def one_line(error: Exception) -> str:
+    """What a library's error says, in one line of at most 200 characters; its kind where it says nothing."""
+    return " ".join(str(error).split())[:200] or type(error).__name__

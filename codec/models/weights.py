@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import load, save
 
-from codec.errors import CodecError
+from codec.errors import CodecError, one_line
 from codec.jpeg.tables import Table
-from codec.models.systems import NetworkConfig, config_of
+from codec.models.description import parsed
+from codec.models.systems import NetworkConfig
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,9 @@ def read_weights(path: Path) -> Weights:
     description, tensors = read_tensors(path)
     try:
         name, training = description["name"], description["training"]
-        config = config_of(description["config"])
-        tables = np.array(description["tables"]).reshape(2, 8, 8)
-    except (KeyError, ValueError, TypeError) as error:
-        raise CodecError(f"{path} is not a weight file of this codec: {error}") from error
+        config, tables = parsed(description)
+    except Exception as error:
+        raise CodecError(f"{path} is not a weight file of this codec: {one_line(error)}") from error
     return Weights(name, config, tables, tensors, training)
 
 
@@ -86,8 +86,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, npt.NDArray[np.f
         with safe_open(path, "np") as file:
             description: dict[str, Any] = json.loads((file.metadata() or {})["sain-codec"])
         name, tensors = description["name"], load(data)
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
-        raise CodecError(f"{path} is not a weight file of this codec: {error}") from error
+    except Exception as error:
+        raise CodecError(f"{path} is not a weight file of this codec: {one_line(error)}") from error
     if path.stem != f"{name}-{_digest(data)}":
         raise CodecError(f"{path} is damaged: its content has hash {_digest(data)}")
     return description, tensors

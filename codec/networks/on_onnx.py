@@ -10,7 +10,7 @@ from threading import Lock
 import numpy as np
 import onnxruntime
 
-from codec.errors import CodecError
+from codec.errors import CodecError, one_line
 from codec.models.config import Downscaler, Way
 from codec.models.weights import Weights
 from codec.networks import Engine
@@ -32,7 +32,10 @@ def _session(weights: Weights, way: Way, providers: list[str]) -> onnxruntime.In
     values = {k: np.ascontiguousarray(v, np.float32) for k, v in named.items() if k.encode() in graph}
     held = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
     options.add_external_initializers(list(values), held)
-    return onnxruntime.InferenceSession(graph, options, providers)
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers)
+    except Exception as error:  # the runtime's errors have no base of their own
+        raise CodecError(f"the weights of {weights.name!r} fit no graph: {one_line(error)}") from None
 
 
 class OnnxNetwork:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from codec.errors import CodecError
+from codec.errors import CodecError, one_line
 from codec.models import downscalers
 from codec.models.config import Downscaler, Way
 from codec.models.making import Net, make_network
@@ -22,9 +22,15 @@ if hasattr(os, "register_at_fork"):
 
 
 def network_of(weights: Weights) -> Net:
-    """The network of a weight file, ready for inference, in single precision on the CPU."""
-    net = make_network(weights.config)
-    net.load_state_dict({name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})
+    """The network of a weight file, ready for inference, in single precision on the CPU.
+
+    Raises `CodecError` for a configuration that is none, and for tensors that do not fit it.
+    """
+    try:
+        net = make_network(weights.config)
+        net.load_state_dict({name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})
+    except Exception as error:
+        raise CodecError(f"the weights of {weights.name!r} make no network: {one_line(error)}") from None
     return net.eval().requires_grad_(False)
 
 
@@ -78,10 +84,12 @@ def _bytes(x: Tensor) -> Pixels:
 
 
 def load(weights: Weights, engine: Engine) -> TorchNetwork:
-    """On CUDA where there is one, unless told otherwise; raises `CodecError` for a device that cannot be used."""
-    device = engine.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    """On CUDA where there is one, unless told otherwise.
+
+    Raises `CodecError` for weights that make no network, and for a device that cannot be used.
+    """
+    device, net = engine.device or ("cuda" if torch.cuda.is_available() else "cpu"), network_of(weights)
     try:
-        return TorchNetwork(network_of(weights), torch.device(device), engine.precision or "float32")
+        return TorchNetwork(net, torch.device(device), engine.precision or "float32")
     except (RuntimeError, AssertionError) as error:  # torch asserts that it was built with CUDA
-        reason = (str(error).splitlines() or ["unknown"])[0]
-        raise CodecError(f"device {device!r} cannot be used: {reason}") from None
+        raise CodecError(f"device {device!r} cannot be used: {one_line(error)}") from None

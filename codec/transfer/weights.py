@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from codec.errors import CodecError
+from codec.errors import CodecError, one_line
 from codec.models import registry
 from codec.models.weights import read_tensors, write_tensors
 from codec.transfer.network import TransferConfig, TransferNet
@@ -44,8 +44,8 @@ def read(path: Path) -> TransferNet:
     try:
         net = TransferNet(TransferConfig(**description["config"]))
         net.load_state_dict({name: torch.from_numpy(value).float() for name, value in tensors.items()})
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CodecError(f"{path} holds no texture transfer: {error}") from error
+    except Exception as error:
+        raise CodecError(f"{path} holds no texture transfer: {one_line(error)}") from error
     return net.eval().requires_grad_(False)
 
 
