@@ -1,7 +1,9 @@
 """Published checkpoints load by name, and compute what the papers' formulas say."""
 
+import io
 import pickle
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
@@ -159,6 +161,61 @@ def test_other_checkpoints_are_refused(change: str) -> None:
         state = {"gmm.gmm_para": torch.ones(3, 5)}
     with pytest.raises(CodecError):
         from_published(state)
+
+
+STRANGE: dict[str, State] = {
+    "flat mixture": {"gmm.gmm_para": torch.ones(3)},
+    "empty mixture": {"gmm.gmm_para": torch.ones(3, 0)},
+    "scalar weight": {"down_operations.0.E.conv1.weight": torch.tensor(1.0)},
+    "empty weight": {"down_operations.0.E.conv1.weight": torch.ones(0, 9, 3, 3)},
+    "IRN's blocks at SAIN's places": block_state("operations.0", "FGH", 9),
+}
+
+
+@pytest.mark.parametrize("change", STRANGE)
+def test_tensors_of_other_shapes_are_refused(change: str) -> None:
+    with pytest.raises(CodecError) as caught:
+        from_published(sain_state(2, 1, 1) | STRANGE[change])
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("place", ["operations.0.haar_weights", "operations.3.haar_weights"])
+def test_haar_steps_of_both_kinds_are_refused(place: str) -> None:
+    with pytest.raises(CodecError, match="both"):
+        from_published(sain_state(2, 1, 1) | {place: torch.ones(12, 1, 2, 2)})
+
+
+def test_a_haar_step_in_the_place_of_a_block_is_refused() -> None:
+    with pytest.raises(CodecError, match="in one place"):
+        from_published(irn_state(2, 2) | {"operations.1.haar_weights": torch.ones(12, 1, 2, 2)})
+
+
+def test_damaged_checkpoints_are_refused_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.pth"
+    out = io.BytesIO()
+    state = {"operations.0.haar_weights": torch.ones(12, 1, 2, 2), **block_state("operations.1", "F", 9)}
+    torch.save(state, out, _use_new_zipfile_serialization=False)  # bare pickles, as old checkpoints are
+    whole, random = out.getvalue(), Random(0)  # noqa: S311 - it is meant to be repeatable
+    inputs = [b"", b"entirely text\n", *(mutated(whole, random) for _ in range(80))]
+    refusals = []
+    for data in inputs:
+        path.write_bytes(data)
+        try:
+            load_published(path)
+        except CodecError as error:
+            refusals.append(str(error))
+    assert len(refusals) > len(inputs) / 2
+    assert all(len(refusal.splitlines()) == 1 for refusal in refusals)
+
+
+def mutated(data: bytes, random: Random) -> bytes:
+    """Some bytes of the pickles, which come before and after the tensors' values, changed, or the end cut off."""
+    if random.random() < 0.1:
+        return data[: random.randrange(len(data))]
+    damaged = bytearray(data)
+    for _ in range(random.choice((1, 2, 8))):
+        damaged[random.randrange(3000)] = random.randrange(256)
+    return bytes(damaged)
 
 
 class Evil:
