@@ -1,6 +1,8 @@
 """Weight files of one's own: what is wrong with them is said in one sentence, through the codec's own functions."""
 
 import copy
+import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import codec
 from codec.jpeg.tables import STANDARD
@@ -15,10 +18,13 @@ from codec.models import registry
 from codec.models.config import SAINConfig
 from codec.models.hcflow_config import LITE
 from codec.models.making import make_network
-from codec.models.weights import read_weights, write_tensors
+from codec.models.weights import Weights, read_weights, write_tensors, write_weights
 from codec.networks import Engine, on_onnx
 from codec.networks.on_torch import arrays_of
 from codec.picture import Pixels
+from codec.transfer import weights as transfer_weights
+from codec.transfer.network import TransferConfig, TransferNet
+from training.export import release
 
 TINY = SAINConfig((({"G": "folded-8x2"},),), "zero", True)
 Description = dict[str, Any]
@@ -109,6 +115,62 @@ def test_tensors_that_fit_no_graph_are_refused() -> None:
     network = on_onnx.load(replace(weights, tensors={**weights.tensors, name: np.zeros(3)}), Engine())
     with pytest.raises(codec.CodecError, match=weights.name):
         network.upscale(np.zeros((8, 8, 3), np.uint8), 3.0)
+
+
+def _weights(seed: int) -> Weights:
+    torch.manual_seed(seed)
+    net = make_network(TINY)
+    return Weights("mine", net.config, STANDARD, arrays_of(net), {})
+
+
+def _interrupted(partial: str, path: Path) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_weight_file_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.replace", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_weights(_weights(0), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_index_names_what_is_there_whenever_it_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = release(_weights(0), tmp_path), TransferNet(TransferConfig())
+    reference = transfer_weights.write(other, {}, tmp_path)
+    replace_file = os.replace
+
+    def only_weights(partial: str, path: Path) -> None:
+        if path.suffix == ".json":
+            raise KeyboardInterrupt
+        replace_file(partial, path)
+
+    monkeypatch.setattr("os.replace", only_weights)
+    for write in (
+        lambda: release(_weights(1), tmp_path, replace=True),
+        lambda: transfer_weights.write(other, {"steps": 1}, tmp_path),
+    ):
+        with pytest.raises(KeyboardInterrupt):
+            write()
+    assert json.loads((tmp_path / "released.json").read_text()) == [first.stem]
+    assert first.exists()
+    assert transfer_weights.path_in(tmp_path) == reference
+    assert reference.exists()
+
+
+def test_released_weights_are_listed_in_their_order_or_replaced(tmp_path: Path) -> None:
+    def listed() -> list[str]:
+        names: list[str] = json.loads((tmp_path / "released.json").read_text())
+        assert sorted(f"{name}.safetensors" for name in names) == sorted(p.name for p in tmp_path.glob("*.safetensors"))
+        return names
+
+    first, second = (release(_weights(seed), tmp_path).stem for seed in (0, 1))
+    assert listed() == [first, second]
+    third = release(_weights(2), tmp_path, replace=True).stem
+    assert listed() == [first, third]
+    assert release(_weights(2), tmp_path, replace=True).stem == third
+    assert listed() == [first, third]
 
 
 def test_a_file_that_has_gone_since_the_first_look(written: Callable[..., str], one_photo: Pixels) -> None:

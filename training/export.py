@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from codec.files import write_whole
 from codec.models import registry
 from codec.models.configs import CONFIGS
 from codec.models.making import make_network
@@ -52,6 +53,24 @@ def average(runs: Sequence[Weights]) -> Weights:
     return Weights(first.name, first.config, tables, tensors, {**first.training, "averaged": len(runs)})
 
 
+def release(weights: Weights, folder: Path, replace: bool = False) -> Path:
+    """Write weights to a folder and make them the latest of their name in its `released.json`; returns their path.
+
+    `replace`: those that were the latest before go.
+    """
+    path = write_weights(weights, folder)
+    index = folder / "released.json"
+    released: list[str] = json.loads(index.read_text()) if index.exists() else []
+    before = next((name for name in reversed(released) if name.rpartition("-")[0] == weights.name), path.stem)
+    replaced = {before} - {path.stem} if replace else set()
+    names = [name for name in released if name not in replaced]
+    names += [path.stem] if path.stem not in names else []
+    write_whole(index, json.dumps(names, indent=1).encode() + b"\n", force=True)
+    for name in replaced:  # last: until then the index names what is there
+        (folder / f"{name}.safetensors").unlink()
+    return path
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="Export a training run's averaged weights into the package.")
@@ -64,17 +83,7 @@ def main() -> None:
         arguments.folder.mkdir(parents=True, exist_ok=True)
         print(write_weights(weights, arguments.folder))
         return
-    path = write_weights(weights, registry.FOLDER)
-    index = registry.FOLDER / "released.json"
-    released: list[str] = json.loads(index.read_text()) if index.exists() else []
-    before = next((name for name in reversed(released) if name.rpartition("-")[0] == weights.name), None)
-    if arguments.replace and before and before != path.stem:
-        released.remove(before)
-        (registry.FOLDER / f"{before}.safetensors").unlink()
-    if path.stem not in released:
-        released.append(path.stem)
-    index.write_text(json.dumps(released, indent=1) + "\n")
-    print(path)
+    print(release(weights, registry.FOLDER, arguments.replace))
 
 
 if __name__ == "__main__":

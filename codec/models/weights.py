@@ -18,6 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import load, save
 
 from codec.errors import CodecError, one_line
+from codec.files import write_whole
 from codec.jpeg.tables import Table
 from codec.models.description import parsed
 from codec.models.systems import NetworkConfig
@@ -64,7 +65,7 @@ def write_tensors(
     metadata = {"sain-codec": json.dumps(description, sort_keys=True)}
     data = save({k: np.ascontiguousarray(v, np.float16) for k, v in tensors.items()}, metadata)
     path = folder / f"{name}-{_digest(data)}.safetensors"
-    path.write_bytes(data)
+    write_whole(path, data, force=True)
     return path
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from codec.errors import CodecError, one_line
+from codec.files import write_whole
 from codec.models import registry
 from codec.models.weights import read_tensors, write_tensors
 from codec.transfer.network import TransferConfig, TransferNet
@@ -31,10 +32,10 @@ def write(net: TransferNet, training: dict[str, Any], folder: Path) -> Path:
     description = {"name": NAME, "config": net.config.to_json(), "training": training}
     arrays = {name: value.float().cpu().numpy() for name, value in net.state_dict().items()}
     path = write_tensors(NAME, description, arrays, folder)
-    for other in folder.glob(f"{NAME}-*.safetensors"):
+    write_whole(folder / INDEX, json.dumps(path.stem).encode() + b"\n", force=True)
+    for other in folder.glob(f"{NAME}-*.safetensors"):  # last: until then the index names what is there
         if other != path:
             other.unlink()
-    (folder / INDEX).write_text(json.dumps(path.stem) + "\n")
     return path
 
 
