@@ -103,6 +103,19 @@ def test_texture_adds_to_the_loss_and_teaches_the_fusion(settings: Settings) -> 
     assert net.features.head.weight.grad is None
 
 
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_gradient_that_is_not_finite_changes_nothing(settings: Settings, stage: int) -> None:
+    run = transfer.Run(settings)
+    run.seconds = 60 * settings.minutes * stage
+    before = {name: value.clone() for name, value in run.net.state_dict().items()}
+    run.update(sum(p.sum() for p in run.net.parameters()) * torch.tensor(float("nan")))
+    for net in (run.net, run.average):
+        assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    run.net.zero_grad()
+    run.update(sum(p.sum() for p in run.net.parameters()))
+    assert any(not torch.equal(value, before[name]) for name, value in run.net.state_dict().items())
+
+
 def test_matching_is_learned(settings: Settings) -> None:
     source, net = transfer.Source(settings, 0), TransferNet(TransferConfig())
     optimizer = torch.optim.Adam(net.features.parameters(), 2e-3)

@@ -3,11 +3,13 @@
 import copy
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from codec.models.configs import CONFIGS
@@ -54,6 +56,21 @@ def make_optimizers(config: TrainConfig, objective: Objective) -> list[torch.opt
     by_adam = [p for p in parameters if p.ndim != 4 or config.optimizer == "adam"]
     adam = torch.optim.Adam(by_adam, lr=config.lr)
     return [adam, Muon(by_muon, lr=config.lr)] if by_muon else [adam]
+
+
+def step_if_finite(
+    optimizers: Iterable[torch.optim.Optimizer], parameters: Iterable[Tensor], clip: float, rate: float
+) -> None:
+    """A step at learning rate `rate` from the gradients at hand, cut to a norm of `clip`; none if it is not finite.
+
+    The gradients are gone afterwards.
+    """
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
+    for optimizer in optimizers:
+        optimizer.param_groups[0]["lr"] = rate
+        if norm.isfinite():
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
 
 def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -114,13 +131,8 @@ class Run:
         self.seconds += seconds
 
     def update(self, rate: float) -> None:
-        """One optimiser step from the gradients at hand, at learning rate `rate`; none if they are not finite."""
-        norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), self.config.clip)
-        for optimizer in self.optimizers:
-            optimizer.param_groups[0]["lr"] = rate
-            if norm.isfinite():
-                optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        """One optimiser step from the gradients at hand, at learning rate `rate`."""
+        step_if_finite(self.optimizers, self.objective.parameters(), self.config.clip, rate)
         self._average.update_parameters(self.objective)
         self.step += 1
 
