@@ -84,7 +84,7 @@ def measure(model: str, kodak: Sequence[Path], set14: Sequence[Path]) -> dict[st
         "model": registry.resolve(model),
         "scale": weights.config.scale,
         "parameters": sum(value.size for value in weights.tensors.values()),
-        "minutes": weights.training.get("minutes"),
+        "minutes": weights.minutes,
         "seconds": _seconds(model, photos[0]),
         "jpeg": _jpeg(model, photos),
         "psnr_y_png": _lossless(model, set14),

@@ -207,6 +207,23 @@ def test_a_run_can_start_from_exported_weights(settings: TrainConfig, tmp_path: 
         assert np.array_equal(value, read_weights(exported).tensors[key]), key
 
 
+def test_a_weight_file_tells_of_all_training_behind_it_and_names_no_folder(
+    settings: TrainConfig, tmp_path: Path
+) -> None:
+    init, minutes = None, 0.0
+    for number in range(3):
+        run = dataclasses.replace(settings, out=tmp_path / str(number), init=init, steps=number)
+        train(run)
+        state = torch.load(run.out / "checkpoint.pt", weights_only=True)
+        torch.save({**state, "seconds": 120.0}, run.out / "checkpoint.pt")
+        weights, minutes = load_run(run.out), minutes + 2
+        assert weights.minutes == minutes
+        assert str(tmp_path) not in json.dumps(weights.training)
+        assert weights.training["settings"]["init"] == (init and init.stem)
+        init = write_weights(weights, tmp_path)
+    assert dataclasses.replace(weights, training={}).minutes is None
+
+
 def test_runs_that_parted_can_be_averaged(settings: TrainConfig, tmp_path: Path) -> None:
     train(settings)
     one = load_run(settings.out)

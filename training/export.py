@@ -27,6 +27,20 @@ from codec.rescaler import MARGIN
 from training.losses import Objective
 from training.quantise import OnGrid
 
+_OF_THE_MACHINE = ("out", "prepared", "device", "threads", "workers", "validation")
+"""Settings that say nothing about the weights."""
+
+
+def origin(config: dict[str, Any], state: dict[str, Any]) -> dict[str, Any]:
+    """What a weight file says of its training, by a run's config.json and checkpoint. Names of files, but no paths."""
+    settings = {k: v for k, v in config.items() if k not in _OF_THE_MACHINE}
+    settings["data"] = [Path(folder).name for folder in config["data"]]
+    training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}
+    if init := config.get("init"):
+        settings["init"] = Path(init).stem
+        training["init_minutes"] = state.get("init_minutes")
+    return training
+
 
 def load_run(run: Path) -> Weights:
     """The averaged weights of a run's checkpoint."""
@@ -36,11 +50,8 @@ def load_run(run: Path) -> Weights:
     averaged = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
     objective.load_state_dict(averaged)
     OnGrid(objective.model.parameters(), config.get("bits", 0)).put()
-    settings = {k: v for k, v in config.items() if k not in ("out", "device", "threads", "workers", "validation")}
-    settings["data"] = [Path(folder).name for folder in config["data"]]
-    training = {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}
     tables = objective.base_tables().numpy()
-    return Weights(state["model"], objective.model.config, tables, arrays_of(objective.model), training)
+    return Weights(state["model"], objective.model.config, tables, arrays_of(objective.model), origin(config, state))
 
 
 def average(runs: Sequence[Weights]) -> Weights:

@@ -104,6 +104,7 @@ class Run:
         self.optimizers = make_optimizers(config, self.objective)
         self.grid = OnGrid(self.objective.model.parameters(), config.bits)
         self.step, self.seconds = 0, 0.0
+        self.init_minutes = read_weights(config.init).minutes if config.init else None
         self.checkpoint = config.out / "checkpoint.pt"
         config.out.mkdir(parents=True, exist_ok=True)
         if self.checkpoint.exists():
@@ -149,6 +150,7 @@ class Run:
             "model": self.config.model,
             "step": self.step,
             "seconds": self.seconds,
+            "init_minutes": self.init_minutes,
             "objective": self.objective.state_dict(),
             "average": self._average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],

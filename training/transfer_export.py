@@ -16,6 +16,7 @@ import torch
 from codec.models import registry
 from codec.transfer.network import TransferConfig, TransferNet
 from codec.transfer.weights import write
+from training.export import origin
 
 
 def load_run(run: Path) -> tuple[TransferNet, dict[str, Any]]:
@@ -24,9 +25,7 @@ def load_run(run: Path) -> tuple[TransferNet, dict[str, Any]]:
     config: dict[str, Any] = json.loads((run / "config.json").read_text())
     net = TransferNet(TransferConfig())
     net.load_state_dict(state["average"])
-    settings = {k: v for k, v in config.items() if k not in ("out", "prepared", "threads")}
-    settings["data"] = [Path(folder).name for folder in config["data"]]
-    return net, {"steps": state["step"], "minutes": round(state["seconds"] / 60, 1), "settings": settings}
+    return net, origin(config, state)
 
 
 def main() -> None:

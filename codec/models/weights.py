@@ -36,7 +36,14 @@ class Weights:
     tensors: Mapping[str, npt.NDArray[np.floating[Any]]]
     """By their names in the network's state."""
     training: dict[str, Any]
-    """Where the weights come from: steps, data, settings."""
+    """Where the weights come from: steps, minutes, those behind the weights they began with, data, settings."""
+
+    @property
+    def minutes(self) -> float | None:
+        """Of all training behind them, as far as the file knows; None where it knows of none."""
+        if (own := self.training.get("minutes")) is None:
+            return None
+        return round(float(own) + (self.training.get("init_minutes") or 0), 1)
 
 
 def _digest(data: bytes) -> str:
