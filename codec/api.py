@@ -72,7 +72,8 @@ def encode(
       format; `"auto"` tries all and takes the best: the one with the least squared error plus `quality`'s price of its
       bits (that of the scale 2; each scale at qualities of its own), with `max_bytes` and `bpp` the highest PSNR, with
       `psnr` the fewest bytes. It takes several times as long.
-    * `model`: a name of `codec.models.registry.available()`, with or without hash, instead of a scale.
+    * `model`: a name of `codec.models.registry.available()`, with or without hash, instead of a scale. Some know of no
+      compression and are for PNG only (`irn-x2`, `irn-x4`, `dlv-irn-x4`, `hcflow-x4`); they warn.
     * `downscaler`: whose LR picture to aim at, `"bicubic"`, `"lanczos"` or `"area"`: only for models that know of them
       (`dlv-irn-x4`; the others aim at bicubic).
     * `max_pixels`: refuse larger pictures; Pillow's own limit unless given.

@@ -21,7 +21,7 @@ from codec.models.description import describe, lr_size
 from codec.networks import ANY, Engine, choose
 from codec.picture import Picture, Pixels, read_picture
 from codec.plain import Plain
-from codec.reading import our_errors
+from codec.reading import our_errors, warn_caller
 from codec.tradeoff import rate_weight
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class Encoder:
             if not self.carrier.transparent:
                 self.pixels = alphas.hide(picture.pixels, alpha)
         known = describe(self.model)
+        if known.lossless and self.carrier.lossy:
+            warn_caller(f"{self.model} knows of no compression, and restores little from a {job.format}: take a png")
         self.lr_size = lr_size(self.size, known.scale)
         self.carrier.check_size(self.lr_size)
         self.options = replace(job.options, tables=known.tables)

@@ -34,6 +34,8 @@ class Description:
     """Base quantisation tables `[2, 8, 8]`: luma, chroma."""
     dual: bool = False
     """Whether it can aim at a downscaler of one's choice."""
+    lossless: bool = False
+    """Whether it was trained for LR pictures without loss only."""
 
 
 def parsed(fields: Any) -> tuple[NetworkConfig, Table]:
@@ -64,7 +66,9 @@ def describe(model: str) -> Description:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             text = file.read(min(length, LONGEST))
-        config, tables = parsed(json.loads(json.loads(text)["__metadata__"]["sain-codec"]))
+        fields = json.loads(json.loads(text)["__metadata__"]["sain-codec"])
+        config, tables = parsed(fields)
+        lossless = fields["training"].get("settings", {}).get("objective") == "lossless"
     except Exception as error:
         raise CodecError(f"{path} is not a weight file of this codec: {one_line(error)}") from None
-    return Description(config.scale, tables, isinstance(config, SAINConfig) and config.dual)
+    return Description(config.scale, tables, isinstance(config, SAINConfig) and config.dual, lossless)
