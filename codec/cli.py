@@ -6,6 +6,7 @@ Errors are one line on standard error. Exit code 1: the input or output was at f
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -203,11 +204,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _show_warning(message: Warning | str, *_: object) -> None:
+    print(f"codec: {message}", file=sys.stderr)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     args = build_parser().parse_args(arguments)
     try:
-        code: int | None = args.run(args)
+        with warnings.catch_warnings():  # puts back what is set here
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
+            code: int | None = args.run(args)
     except (CodecError, OSError) as error:
         print(f"codec: {error}", file=sys.stderr)
         return 1

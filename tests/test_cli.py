@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -154,3 +155,9 @@ def test_demo(tmp_path: Path, capsys: Capture) -> None:
     with Image.open(tmp_path / "demo" / "side-by-side.png") as img:
         assert min(img.size) > 600
     assert codec.inspect(tmp_path / "demo" / "encoded.jpg").header.full_size == (192, 144)
+
+
+def test_a_warning_is_a_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "codec", "encode", PHOTO, str(tmp_path / "small.jpg"), "--model", "irn-x2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    assert re.fullmatch(r"codec: irn-x2-\w+ knows of no compression, [^\n]*\n", done.stderr)
