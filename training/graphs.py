@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from codec.models import registry
 from codec.models.config import Way
-from codec.models.hcflow_config import HCFlowConfig
 from codec.models.weights import Weights, read_weights
 from codec.networks import graphs
 from codec.networks.graph_files import FOLDER, WAYS, path_of
@@ -27,8 +26,6 @@ def main() -> None:
     wanted: dict[Path, tuple[Weights, Way]] = {}
     for name in registry.available():
         weights = read_weights(registry.path_of(name))
-        if isinstance(weights.config, HCFlowConfig):  # its decoder inverts matrices: ONNX has no operator for that
-            continue
         wanted |= {path_of(weights.config, way): (weights, way) for way in WAYS}
     missing = [path for path in wanted if force or not path.exists()]
     for path in tqdm(missing, unit="graph", disable=None):

@@ -37,12 +37,16 @@ class ActNorm(nn.Module):
     def _per_channel(self) -> tuple[Tensor, Tensor]:
         return self.mean[:, None, None], self.log_scale[:, None, None]
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, C, H, W]` -> the same shape, and log|det J|."""
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> the same shape."""
         if self.measuring:
             self._measure(x)
         mean, log_scale = self._per_channel()
-        return (x - mean) * log_scale.exp(), log_scale.sum() * x[0, 0].numel()
+        return (x - mean) * log_scale.exp()
+
+    def log_det(self, x: Tensor) -> Tensor:
+        """log|det J| of `forward`, for each sample of `x` `[B, C, H, W]`."""
+        return self.log_scale.sum() * x[0, 0].numel()
 
     def inverse(self, y: Tensor) -> Tensor:
         """Undoes `forward`."""
@@ -53,22 +57,38 @@ class ActNorm(nn.Module):
 class InvertibleConvolution(nn.Module):
     """1x1, at first a random rotation."""
 
+    inverted: Tensor | None
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         # a matrix, not [C, C, 1, 1]: optimizers for convolutions would take it for one of theirs
         self.matrix = nn.Parameter(nn.init.orthogonal_(torch.empty(channels, channels)))
+        self.register_buffer("inverted", None, persistent=False)
+
+    def settle(self) -> None:
+        """Invert the matrix for good, for it will not change any more; graphs, too, could not invert it."""
+        self.inverted = self._invert().detach().to(self.matrix.dtype)
+
+    def _invert(self) -> Tensor:
+        inverted: Tensor = torch.linalg.inv(self.matrix.double())
+        return inverted
 
     def _apply_matrix(self, matrix: Tensor, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
             return F.conv2d(x, matrix.to(x.dtype)[:, :, None, None])
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, C, H, W]` -> the same shape, and log|det J|."""
-        return self._apply_matrix(self.matrix, x), torch.linalg.slogdet(self.matrix)[1] * x[0, 0].numel()
+    def forward(self, x: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> the same shape."""
+        return self._apply_matrix(self.matrix, x)
+
+    def log_det(self, x: Tensor) -> Tensor:
+        """log|det J| of `forward`, for each sample of `x` `[B, C, H, W]`."""
+        log_det: Tensor = torch.linalg.slogdet(self.matrix)[1] * x[0, 0].numel()
+        return log_det
 
     def inverse(self, y: Tensor) -> Tensor:
         """Undoes `forward`."""
-        return self._apply_matrix(torch.linalg.inv(self.matrix.double()), y)
+        return self._apply_matrix(self._invert() if self.inverted is None else self.inverted, y)
 
 
 class ConditionalStep(nn.Module):
@@ -84,13 +104,18 @@ class ConditionalStep(nn.Module):
         shift, s = self.subnet(torch.cat([seen.to(features.dtype), features], 1)).to(seen.dtype).chunk(2, 1)
         return shift, bounded(s)
 
-    def forward(self, x: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, C, H, W]` -> the same shape, and log|det J| `[B]`."""
-        x, of_norm = self.norm(x)
-        x, of_mix = self.mix(x)
+    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> the same shape."""
+        x = self.mix(self.norm(x))
         seen, other = x[:, : self.seen], x[:, self.seen :]
         shift, log_scale = self._shift_and_log_scale(seen, features)
-        return torch.cat([seen, other * log_scale.exp() + shift], 1), total(log_scale) + of_norm + of_mix
+        return torch.cat([seen, other * log_scale.exp() + shift], 1)
+
+    def log_det(self, y: Tensor, features: Tensor) -> Tensor:
+        """log|det J| `[B]` of `forward`, which gave `y`."""
+        log_scale = self._shift_and_log_scale(y[:, : self.seen], features)[1]
+        of_parts: Tensor = self.norm.log_det(y) + self.mix.log_det(y)
+        return total(log_scale) + of_parts
 
     def inverse(self, y: Tensor, features: Tensor) -> Tensor:
         """Undoes `forward`."""
@@ -127,19 +152,28 @@ class ConditionalFlow(nn.Module):
         mean, s = (self.base(features).to(dtype) * (GAIN * self.gain).exp()).chunk(2, 1)
         return mean, bounded(s)
 
-    def encode(self, a: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B, C, H, W]` -> its latent, of the same shape, and log|det J| `[B]`."""
-        log_det = a.new_zeros(len(a))
-        for step in self.steps:
-            a, of_step = step(a, features)
-            log_det = log_det + of_step
+    def _steps(self) -> list[ConditionalStep]:
+        return cast(list[ConditionalStep], list(self.steps))
+
+    def encode(self, a: Tensor, features: Tensor) -> Tensor:
+        """`[B, C, H, W]` -> its latent, of the same shape."""
+        for step in self._steps():
+            a = step(a, features)
         mean, log_scale = self._mean_and_log_scale(features, a.dtype)
-        return (a - mean) * (-log_scale).exp(), log_det - total(log_scale)
+        return (a - mean) * (-log_scale).exp()
+
+    def log_det(self, a: Tensor, features: Tensor) -> Tensor:
+        """log|det J| `[B]` of `encode`."""
+        log_det = -total(self._mean_and_log_scale(features, a.dtype)[1])
+        for step in self._steps():
+            a = step(a, features)
+            log_det = log_det + step.log_det(a, features)
+        return log_det
 
     def decode(self, z: Tensor | None, features: Tensor, dtype: torch.dtype) -> Tensor:
         """Undoes `encode`; None stands for z = 0, the mode."""
         mean, log_scale = self._mean_and_log_scale(features, dtype)
         a = mean if z is None else z * log_scale.exp() + mean
-        for step in reversed(cast(list[ConditionalStep], list(self.steps))):
+        for step in reversed(self._steps()):
             a = step.inverse(a, features)
         return a

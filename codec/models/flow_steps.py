@@ -14,8 +14,8 @@ from codec.models.subnets import make_subnet
 
 LOW = 3
 """Channels of the low part."""
-State = tuple[Tensor, Tensor, Tensor]
-"""Low channels `[B, 3, H, W]`, the others `[B, C, H, W]`, and log|det J| `[B]` of the step that led to them."""
+Pair = tuple[Tensor, Tensor]
+"""Low channels `[B, 3, H, W]` and the others `[B, C, H, W]`."""
 
 
 def bounded(s: Tensor) -> Tensor:
@@ -35,12 +35,16 @@ class ShiftStep(nn.Module):
         super().__init__()
         self.subnet = make_subnet(spec, high, LOW, modulated=False)
 
-    def forward(self, low: Tensor, high: Tensor) -> State:
-        return low + self.subnet(high).to(low.dtype), high, low.new_zeros(len(low))
+    def forward(self, low: Tensor, high: Tensor) -> Pair:
+        return low + self.subnet(high).to(low.dtype), high
 
-    def inverse(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, low: Tensor, high: Tensor) -> Pair:
         """Undoes `forward`."""
         return low - self.subnet(high).to(low.dtype), high
+
+    def log_det(self, low: Tensor) -> Tensor:
+        """log|det J| `[B]` of `forward`, which gave `low`: shifts leave volumes alone."""
+        return low.new_zeros(len(low))
 
 
 class AffineStep(nn.Module):
@@ -54,11 +58,15 @@ class AffineStep(nn.Module):
         shift, s = self.subnet(low).to(low.dtype).chunk(2, 1)
         return shift, bounded(s)
 
-    def forward(self, low: Tensor, high: Tensor) -> State:
+    def forward(self, low: Tensor, high: Tensor) -> Pair:
         shift, log_scale = self._shift_and_log_scale(low)
-        return low, high * log_scale.exp() + shift, total(log_scale)
+        return low, high * log_scale.exp() + shift
 
-    def inverse(self, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    def inverse(self, low: Tensor, high: Tensor) -> Pair:
         """Undoes `forward`."""
         shift, log_scale = self._shift_and_log_scale(low)
         return low, (high - shift) * (-log_scale).exp()
+
+    def log_det(self, low: Tensor) -> Tensor:
+        """log|det J| `[B]` of `forward`, which gave `low`."""
+        return total(self._shift_and_log_scale(low)[1])

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from codec.models import haar
 from codec.models.conditional_flow import ActNorm, ConditionalFlow
-from codec.models.flow_steps import LOW, AffineStep, ShiftStep, State
+from codec.models.flow_steps import LOW, AffineStep, Pair, ShiftStep
 from codec.models.hcflow_config import FlowLevel, HCFlowConfig
 
 
@@ -26,8 +26,6 @@ class Flowed(NamedTuple):
     """`[B, 3, H/s, W/s]`, nominally in [0, 1]: the picture to store."""
     latents: tuple[Tensor, ...]
     """Of each level, the finest first: all that the LR picture does not hold."""
-    log_det: Tensor
-    """log|det J| `[B]` of the whole map from x to LR picture and latents."""
 
 
 class Level(nn.Module):
@@ -40,21 +38,32 @@ class Level(nn.Module):
         self.steps = nn.ModuleList(kinds[i % 2](4 * channels - LOW, level.subnet) for i in range(level.steps))
         self.conditional = ConditionalFlow(4 * channels - level.kept, level.kept + coarser, level)
 
-    def split(self, x: Tensor) -> State:
-        """`[B, C, H, W]` -> y `[B, kept, H/2, W/2]`, a `[B, 4C - kept, H/2, W/2]`, and log|det J| `[B]`."""
+    def _steps(self) -> list[AffineStep | ShiftStep]:
+        return cast(list[AffineStep | ShiftStep], list(self.steps))
+
+    def split(self, x: Tensor) -> Pair:
+        """`[B, C, H, W]` -> y `[B, kept, H/2, W/2]` and a `[B, 4C - kept, H/2, W/2]`."""
         bands = haar.split(x)
-        log_det = bands.new_full((len(bands),), haar.log_det(x))
         low, high = bands[:, :LOW], bands[:, LOW:]
-        for step in self.steps:
-            low, high, of_step = step(low, high)
-            log_det = log_det + of_step
+        for step in self._steps():
+            low, high = step(low, high)
         also = self.kept - LOW
-        return torch.cat([low, high[:, :also]], 1), high[:, also:], log_det
+        return torch.cat([low, high[:, :also]], 1), high[:, also:]
+
+    def log_det(self, x: Tensor) -> Tensor:
+        """log|det J| `[B]` of `split`."""
+        bands = haar.split(x)
+        low, high = bands[:, :LOW], bands[:, LOW:]
+        log_det = bands.new_full((len(bands),), haar.log_det(x))
+        for step in self._steps():
+            low, high = step(low, high)
+            log_det = log_det + step.log_det(low)
+        return log_det
 
     def merge(self, y: Tensor, a: Tensor) -> Tensor:
         """Undoes `split`."""
         low, high = y[:, :LOW], torch.cat([y[:, LOW:], a], 1)
-        for step in reversed(cast(list[AffineStep | ShiftStep], list(self.steps))):
+        for step in reversed(self._steps()):
             low, high = step.inverse(low, high)
         return haar.merge(torch.cat([low, high], 1))
 
@@ -62,7 +71,7 @@ class Level(nn.Module):
 class HCFlow(nn.Module):
     """`[B, 3, H, W]` sRGB in [0, 1] to its LR picture and back; H and W multiples of `config.scale`.
 
-    Law: `inverse(*forward(x)[:2]) == x` up to float32 rounding. `downscale` and `upscale` are what a codec uses.
+    Law: `inverse(*forward(x)) == x` up to float32 rounding. `downscale` and `upscale` are what a codec uses.
     `condition`, what a network is told of the quality elsewhere, is ignored.
 
     The first forward in training mode sets the actnorms by its data; the buffer `normalised` says whether that was.
@@ -73,8 +82,6 @@ class HCFlow(nn.Module):
     def __init__(self, config: HCFlowConfig) -> None:
         super().__init__()
         self.config, self.embedding = config, None
-        if config.modulated:
-            raise ValueError("an HCFlow is not told the quality: its configuration cannot be modulated")
         if config.levels[-1].kept != LOW:
             raise ValueError(f"the last level keeps the LR picture's {LOW} channels, not {config.levels[-1].kept}")
         entering = [LOW, *(level.kept for level in config.levels)]
@@ -95,21 +102,31 @@ class HCFlow(nn.Module):
             x = level.split(x)[0]
         return x
 
-    def flow(self, x: Tensor) -> Flowed:
-        """As `forward`, but never sets the actnorms: a compiler gets through it in one piece."""
-        log_det, parts = x.new_zeros(len(x)), []
+    def _split(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """The LR picture; of each level, the finest first, what it takes off, and the features that go with it."""
+        parts = []
         for level in self._levels():
-            x, a, of_level = level.split(x)
+            x, a = level.split(x)
             parts.append((x, a))
-            log_det = log_det + of_level
-        latents: list[Tensor] = []
+        told: list[tuple[Tensor, Tensor]] = []
         features = None
         for level, (y, a) in reversed(list(zip(self._levels(), parts, strict=True))):
             features = level.conditional.features(y, features)
-            z, of_level = level.conditional.encode(a, features)
-            latents.insert(0, z)
-            log_det = log_det + of_level
-        return Flowed(x, tuple(latents), log_det)
+            told.insert(0, (a, features))
+        return x, told
+
+    def flow(self, x: Tensor) -> Flowed:
+        """As `forward`, but never sets the actnorms: a compiler gets through it in one piece."""
+        lr, told = self._split(x)
+        return Flowed(lr, tuple(level.conditional.encode(*of) for level, of in zip(self._levels(), told, strict=True)))
+
+    def log_det(self, x: Tensor) -> Tensor:
+        """Log |det J| `[B]` of the map from a picture to LR picture and latents."""
+        total = x.new_zeros(len(x))
+        for level, of in zip(self._levels(), self._split(x)[1], strict=True):
+            total = total + level.log_det(x) + level.conditional.log_det(*of)
+            x = level.split(x)[0]
+        return total
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     @torch.no_grad()

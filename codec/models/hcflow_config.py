@@ -39,13 +39,6 @@ class HCFlowConfig:
 
     levels: tuple[FlowLevel, ...]
     """The finest first."""
-    modulated: bool = False
-    """Never: the network is not told the quality."""
-
-    @property
-    def told(self) -> bool:
-        """Whether any part of the network is told the quantisation step."""
-        return self.modulated
 
     @property
     def scale(self) -> int:
@@ -62,15 +55,15 @@ class HCFlowConfig:
         return self.reach(way) + self.reach(way) % 2
 
     def to_json(self) -> dict[str, Any]:
-        """Lists, dictionaries, strings, numbers and booleans only."""
-        return {"system": "hcflow", "levels": [asdict(level) for level in self.levels], "modulated": self.modulated}
+        """Lists, dictionaries, strings and numbers only."""
+        return {"system": "hcflow", "levels": [asdict(level) for level in self.levels]}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "HCFlowConfig":
         """The inverse of `to_json`; raises `ValueError` for another system's."""
         if data["system"] != "hcflow":
             raise ValueError(f"not a configuration of hcflow, but of {data['system']!r}")
-        return cls(tuple(FlowLevel(**level) for level in data["levels"]), data["modulated"])
+        return cls(tuple(FlowLevel(**level) for level in data["levels"]))
 
 
 def features_receptive_field(spec: str) -> int:

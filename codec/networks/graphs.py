@@ -49,20 +49,34 @@ class _Graph(nn.Module):
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of packages that we do not need."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """The exporter warns of packages that we do not need, and its optimiser of weights that it leaves alone."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _optimize(program: torch.onnx.ONNXProgram) -> None:
+    """Weights as inputs meanwhile: what is computed from them alone would be folded, and not follow other weights."""
+    given = len(program.model.graph.inputs)
+    weights = [value for name, value in program.model.graph.initializers.items() if name.startswith(PREFIX)]
+    program.model.graph.inputs.extend(weights)
+    program.optimize()
+    del program.model.graph.inputs[given:]
 
 
 def export(weights: Weights, way: Way) -> "ModelProto":
-    """The graph of one way of a network, weights and all; raises `CodecError` without the exporter's packages."""
+    """The graph of one way of a network, weights and all.
+
+    Raises `CodecError` without the exporter's packages, and for a network that ONNX cannot express.
+    """
     scale = weights.config.scale if way == "downscale" else 1
     height, width = (torch.export.Dim(name, min=1, max=LARGEST) for name in ("h", "w"))
     example = torch.zeros(37 * scale, 45 * scale, 3, dtype=torch.uint8), torch.tensor([3.0])
@@ -77,10 +91,14 @@ def export(weights: Weights, way: Way) -> "ModelProto":
                 output_names=["result"],
                 dynamic_shapes={"pixels": {0: scale * height, 1: scale * width}, "condition": None},
                 verbose=False,
+                optimize=False,
             )
+            assert program is not None  # noqa: S101 - as documented, without a file to write to
+            _optimize(program)
     except ImportError as error:
         raise CodecError(f"export needs {error.name}: pip install 'sain-codec[export]'") from None
-    assert program is not None  # noqa: S101 - as documented, without a file to write to
+    except torch.onnx.OnnxExporterError as error:
+        raise CodecError(f"torch cannot export {weights.name} ({way}) to ONNX") from error
     model = program.model_proto
     _undress(model)
     return model
@@ -118,14 +136,18 @@ def write(model: str, folder: Path, packing: Packing = "single", force: bool = F
     """
     name = registry.resolve(model)
     weights = read_weights(registry.path_of(name))
-    paths = [folder / f"{name}.{way}.onnx" for way in WAYS]
-    for path, way in zip(paths, WAYS, strict=True):
+    paths = {folder / f"{name}.{way}.onnx": way for way in WAYS}
+    for path in paths:
         check_free(path, force)  # before the work
+    made: dict[Path, bytes] = {}
+    for path, way in paths.items():
         graph = export(weights, way)
         pack(graph, packing)
         config = weights.config
         about = {"model": name, "way": way, "scale": config.scale, "overlap": config.overlap(way)}
         about["tables"] = weights.tables.tolist()
         graph.metadata_props.add(key="sain-codec", value=json.dumps(about))
-        write_whole(path, graph.SerializeToString(deterministic=True), force)
-    return paths
+        made[path] = graph.SerializeToString(deterministic=True)
+    for path, data in made.items():
+        write_whole(path, data, force)
+    return list(paths)

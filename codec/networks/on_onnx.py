@@ -14,7 +14,7 @@ from codec.errors import CodecError, one_line
 from codec.models.config import Downscaler, Way
 from codec.models.weights import Weights
 from codec.networks import Engine
-from codec.networks.graph_files import PREFIX, path_of
+from codec.networks.graph_files import path_of, values_of
 from codec.picture import Pixels
 
 
@@ -27,9 +27,8 @@ def _session(weights: Weights, way: Way, providers: list[str]) -> onnxruntime.In
     if threads := int(os.environ.get("OMP_NUM_THREADS", 0)):
         options.intra_op_num_threads = threads
     graph = path.read_bytes()
-    named = {PREFIX + name: value for name, value in weights.tensors.items()}
     # the runtime refuses what a graph has no use for; names lie in its bytes as they are
-    values = {k: np.ascontiguousarray(v, np.float32) for k, v in named.items() if k.encode() in graph}
+    values = {k: np.ascontiguousarray(v, np.float32) for k, v in values_of(weights).items() if k.encode() in graph}
     held = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in values.values()]
     options.add_external_initializers(list(values), held)
     try:

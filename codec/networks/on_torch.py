@@ -10,6 +10,7 @@ from torch import Tensor
 
 from codec.errors import CodecError, one_line
 from codec.models import downscalers
+from codec.models.conditional_flow import InvertibleConvolution
 from codec.models.config import Downscaler, Way
 from codec.models.making import Net, make_network
 from codec.models.weights import Weights
@@ -29,6 +30,9 @@ def network_of(weights: Weights) -> Net:
     try:
         net = make_network(weights.config)
         net.load_state_dict({name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})
+        for module in net.modules():
+            if isinstance(module, InvertibleConvolution):
+                module.settle()
     except Exception as error:
         raise CodecError(f"the weights of {weights.name!r} make no network: {one_line(error)}") from None
     return net.eval().requires_grad_(False)

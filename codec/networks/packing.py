@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from codec.errors import CodecError
-from codec.networks.graph_files import PREFIX
+from codec.networks.graph_files import INVERTED, PREFIX
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -25,7 +25,7 @@ def pack(model: "ModelProto", packing: Packing) -> None:
 
     unpacking: list[Any] = []
     for tensor in list(model.graph.initializer):
-        if tensor.name.startswith(PREFIX):
+        if tensor.name.startswith(PREFIX) and not tensor.name.endswith(INVERTED):  # an inverse needs all its digits
             values, name = numpy_helper.to_array(tensor), tensor.name
             parts, node = _on_grid(name, values) if packing == "grid" and values.ndim > 1 else _halved(name, values)
             model.graph.initializer.remove(tensor)
