@@ -165,6 +165,15 @@ def test_impossible_configurations_are_refused() -> None:
         make_subnet("pointwise-8", 3, 3, modulated=True)
 
 
+def test_what_tells_a_conditional_flow_is_about_zero(one_photo: Pixels) -> None:
+    net, seen = HCFlow(TINY), []
+    net.levels[0].conditional.extract.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    net.flow(to_tensor(one_photo))
+    of_y = seen[0][:, : TINY.levels[0].kept]
+    assert of_y[:, :3].mean().abs() < 1
+    assert of_y[:, 3:].mean((0, 2, 3)).abs().max() < 0.1
+
+
 def norms_of(net: HCFlow) -> list[ActNorm]:
     return [module for module in net.modules() if isinstance(module, ActNorm)]
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codec.models.flow_steps import bounded, total
+from codec.models.flow_steps import LOW, bounded, total
 from codec.models.hcflow_config import FlowLevel
 from codec.models.rrdb import make_features
 from codec.models.subnets import make_subnet
 
 MIDDLE, CONTRAST = 0.5, 4.0
-"""Bring a picture in [0, 1] to about zero mean and unit variance, as what it tells of has."""
+"""Bring a picture in [0, 1] to about zero mean and unit variance, as what it tells of has. Ours, not the paper's."""
 GAIN = 3
 """Factor on the logarithm of a zero-initialised convolution's output gain, as Glow's have it."""
 
@@ -142,7 +142,7 @@ class ConditionalFlow(nn.Module):
 
     def features(self, y: Tensor, coarser: Tensor | None) -> Tensor:
         """Of y `[B, kept, H, W]` and, where there is one, of the coarser level's features, `[B, F, H/2, W/2]`."""
-        y = (y - MIDDLE) * CONTRAST
+        y = torch.cat([y[:, :LOW] - MIDDLE, y[:, LOW:]], 1) * CONTRAST  # the others are differences: their mean is 0
         if coarser is not None:
             y = torch.cat([y.to(coarser.dtype), F.interpolate(coarser, scale_factor=2.0)], 1)
         features: Tensor = self.extract(y)
