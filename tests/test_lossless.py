@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,8 @@ from tests.conftest import PICTURES
 from training.config import RECIPES, TrainConfig
 from training.export import load_run
 from training.lossless import Lossless, as_stored
-from training.train import train
+from training.run import check, make_objective
+from training.train import main, train
 from training.validate import LosslessValidation
 
 BLOCKS = {"F": "folded-8x2", "G": "folded-8x2", "H": "folded-8x0"}
@@ -43,6 +45,37 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
     }
     recipe = dataclasses.replace(RECIPES["irn-x2"][1], **small)
     return dataclasses.replace(recipe, model="tiny-irn", out=tmp_path / "run", data=(PICTURES,), validation=PICTURES)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "reason"),
+    [
+        ("hcflow-x4", {"objective": "rate-distortion"}, "hcflow-x4 has losses of its own"),
+        ("hcflow-x4", {"objective": "published"}, "hcflow-x4 has losses of its own"),
+        ("hcflow-x4", {"sampled": True}, "ignores --sampled"),
+        ("sain-x2-lite", {"objective": "lossless"}, "sain-x2-lite is told the quality"),
+        ("irn-crm-x2", {"objective": "published"}, "irn-crm-x2 is told the quality"),
+        ("irn-x4", {"downscalers": True}, "irn-x4 has no second latent"),
+        ("hcflow-x4", {"downscalers": True}, "hcflow-x4 has no second latent"),
+        ("dlv-irn-x4", {"objective": "rate-distortion"}, "rate-distortion ignores --downscalers"),
+        ("irn-x2", {"carriers": True}, "lossless ignores --carriers"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_at_once(recipe: str, changes: dict[str, Any], reason: str) -> None:
+    config = dataclasses.replace(RECIPES[recipe][1], **changes)
+    with pytest.raises(ValueError, match=reason):
+        make_objective(config)
+
+
+def test_all_recipes_go_together() -> None:
+    for _, config in RECIPES.values():
+        check(config)
+
+
+def test_the_command_line_refuses_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["train", "irn-x4", "--downscalers"])
+    with pytest.raises(SystemExit, match="train: irn-x4 has no second latent for --downscalers"):
+        main()
 
 
 def last(config: TrainConfig) -> dict[str, float]:

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from codec.models.config import SAINConfig
 from codec.models.configs import CONFIGS
 from codec.models.hcflow import HCFlow
+from codec.models.hcflow_config import HCFlowConfig
 from codec.models.making import make_network
 from codec.models.weights import read_weights
 from codec.rescaler import MARGIN
@@ -26,8 +28,28 @@ from training.muon import Muon
 from training.quantise import OnGrid
 
 
+def check(config: TrainConfig) -> None:
+    """Raises `ValueError` for an objective that is not for the network, and for flags that it would ignore."""
+    network, objective = CONFIGS[config.model], f"--objective {config.objective}"
+    lossless, coded = config.objective == "lossless", config.objective == "rate-distortion"
+    flow = isinstance(network, HCFlowConfig)
+    told = isinstance(network, SAINConfig) and network.told
+    dual = isinstance(network, SAINConfig) and network.dual
+    for wrong, reason in (
+        (flow and not lossless, f"{config.model} has losses of its own: they need --objective lossless"),
+        (told and not coded, f"{config.model} is told the quality, which {objective} does not know"),
+        (config.downscalers and not lossless, f"{objective} ignores --downscalers"),
+        (config.downscalers and not dual, f"{config.model} has no second latent for --downscalers"),
+        (config.sampled and (flow or not lossless), f"{objective} of {config.model} ignores --sampled"),
+        (config.carriers and not coded, f"{objective} ignores --carriers"),
+    ):
+        if wrong:
+            raise ValueError(reason)
+
+
 def make_objective(config: TrainConfig) -> Objective:
-    """The network with its losses, from scratch or from exported weights."""
+    """The network with its losses, from scratch or from exported weights; raises as `check` does."""
+    check(config)
     model = make_network(CONFIGS[config.model])
     objective: Objective
     if isinstance(model, HCFlow):

@@ -26,8 +26,8 @@ from tqdm import tqdm
 
 from training.config import RECIPES, TrainConfig
 from training.data import Crops, load_pictures
-from training.losses import Losses, RateDistortion, percent_of
-from training.run import Run
+from training.losses import Losses, Published, RateDistortion, percent_of
+from training.run import Run, check
 from training.validate import LosslessValidation, Validation
 
 LOG_EVERY = 200  # steps
@@ -75,7 +75,7 @@ def train(config: TrainConfig) -> None:
     """Run until the budget is spent; leaves checkpoint.pt, log.jsonl and config.json in `config.out`."""
     run = Run(config)
     batches, forward = batches_of(run), parallel(run)
-    measured = LosslessValidation if config.objective == "lossless" else Validation
+    measured = Validation if isinstance(run.objective, RateDistortion | Published) else LosslessValidation
     validation = measured(config.validation, config.validation_pictures)
     scale, budget = run.objective.model.config.scale, 60 * config.minutes
     next_validation = run.seconds + 60 * config.validate_every
@@ -127,10 +127,15 @@ def train(config: TrainConfig) -> None:
 
 def main() -> None:
     """Command line: a recipe's name, then flags that change it."""
+    config = tyro.extras.overridable_config_cli(RECIPES)
+    try:
+        check(config)
+    except ValueError as error:
+        raise SystemExit(f"train: {error}") from None
     for stop in (signal.SIGINT, signal.SIGTERM):  # a shell makes its background jobs deaf to SIGINT
         signal.signal(stop, signal.default_int_handler)
     with suppress(BrokenPipeError):
-        train(tyro.extras.overridable_config_cli(RECIPES))
+        train(config)
 
 
 if __name__ == "__main__":
