@@ -1,6 +1,7 @@
 """The training of texture transfer: its data, both stages, going on, export."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,24 @@ def test_trains_both_stages_goes_on_and_is_exported(settings: Settings, tmp_path
     path = weights.write(net, told, tmp_path)
     again = weights.read(path)
     assert torch.allclose(again.features.head.weight, net.features.head.weight, atol=1e-3)
+
+
+def test_what_is_kept_serves_the_same_photos_and_models_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    photos, folder = tmp_path / "photos", settings.prepared
+    photos.mkdir()
+
+    def kept() -> tuple[int, int]:
+        """Photos in what is given, and files in the folder."""
+        return len(transfer_data.prepared((photos,), folder, 1).pairs), len(list(folder.iterdir()))
+
+    shutil.copy(PICTURES / "kodim08-crop.png", photos)
+    assert kept() == kept() == (1, 2)
+    shutil.copy(PICTURES / "kodim04-crop.png", photos)
+    assert kept() == (2, 4)
+    monkeypatch.setitem(transfer_data.MODELS, 2, "sain-x2-lite-42dba329")
+    assert kept() == (2, 6)
 
 
 def test_an_untrained_fusion_can_learn_to_leave_all_as_it_is(settings: Settings) -> None:

@@ -4,7 +4,9 @@ The codec takes a second for each picture, so it is asked once: `prepared` keeps
 of the scene is made anew each time, by a known warp, other exposure and a JPEG of its own (`other_photo`).
 """
 
+import hashlib
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,10 +18,12 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 import codec
+from codec.models import registry
 from codec.opening import open_file
 from codec.picture import Pixels
+from codec.scaling import MODELS
 from codec.transfer import References, Told
-from training.data import load_pictures
+from training.data import find_pictures, load_pictures
 
 SIDE = 448
 """Pixels a side of a kept photo."""
@@ -49,13 +53,21 @@ class Prepared(NamedTuple):
     """`[N, 2]` float32: scale and condition of the files."""
 
 
+def _digest(photos: tuple[Path, ...]) -> str:
+    """Of what the files in a folder were made from: the photos' names and sizes, and the models."""
+    found = [(path.name, path.stat().st_size) for path in find_pictures(photos)]
+    models = [registry.resolve(MODELS[scale]) for scale in SCALES]
+    return hashlib.sha256(json.dumps([found, models]).encode()).hexdigest()[:8]
+
+
 def prepared(photos: tuple[Path, ...], folder: Path, regions: int, seed: int = 0) -> Prepared:
-    """From files in `folder`, which are made if they are not there.
+    """From files in `folder`, which are made if they are not there, or were made from other photos or by other models.
 
     `regions` are cut of every photo (of large ones once more at half size); each becomes a file of a scale of `SCALES`
     at a quality of 20…90.
     """
-    paths = [folder / f"{name}-{regions}x{SIDE}-{seed}.npy" for name in Prepared._fields]
+    digest = _digest(photos)
+    paths = [folder / f"{name}-{regions}x{SIDE}-{seed}-{digest}.npy" for name in Prepared._fields]
     if not all(path.exists() for path in paths):
         random, pairs, told = np.random.default_rng(seed), [], []
         folder.mkdir(parents=True, exist_ok=True)
