@@ -91,6 +91,28 @@ def test_strength(scene: tuple[Pixels, bytes, Pixels]) -> None:
     assert np.array_equal(full, codec.decode(data, to="numpy", reference=[reference]))
 
 
+def test_without_strength_nothing_is_matched(
+    scene: tuple[Pixels, bytes, Pixels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo, _, reference = scene
+    monkeypatch.delattr(apply, "align")
+    assert np.array_equal(transfer(photo, [reference], Told(4, 3.9), strength=0).pixels, photo)
+
+
+def test_what_the_picture_cannot_see_of_a_reference_is_not_kept(scene: tuple[Pixels, bytes, Pixels]) -> None:
+    photo, data, _ = scene
+    alone, wide = codec.decode(data, to="numpy"), np.tile(photo[::-1, ::-1], (6, 6, 1))
+    wide[300:444, 400:592] = photo
+    found = apply.align(weights.load_network(), alone, wide)
+    assert found is not None
+    assert found.pixels.base is None
+    (height, width), (left, top) = found.pixels.shape[:2], found.corner
+    assert height <= photo.shape[0] + 2 * apply.MARGIN + 24
+    assert width <= photo.shape[1] + 2 * apply.MARGIN + 24
+    assert np.array_equal(found.pixels, wide[top : top + height, left : left + width])
+    assert gain(photo, alone, lent(alone, [wide])) > 1.0
+
+
 def test_several_references_are_better_than_each() -> None:
     photo = pixels_of(PICTURES / "kodim04-crop.png")
     alone = codec.decode(codec.encode(photo, 50, scale=4), to="numpy")

@@ -1,7 +1,8 @@
 """Restored pixels and references to better pixels: matching once for the whole, all else in tiles."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ COARSEST = 0.4
 """Reference pixels per pixel of the picture, below which the reference has no detail to give."""
 TILE, OVERLAP = 512, 64
 """Pixels a side of a tile, and what is computed around it: REACH and the windows and convolutions behind it."""
+MARGIN = 2 * flow.REACH
+"""Reference pixels around a window that are looked at."""
 THRESHOLD = 0.08
 """Shares below it are zero: what is hardly trusted is not taken at all."""
 
@@ -34,8 +37,10 @@ class Aligned(NamedTuple):
     """A reference with its motion."""
 
     pixels: Pixels
-    """`[h, w, 3]`, no finer than the picture."""
+    """`[h, w, 3]`: the part that the picture can see, no finer than it."""
     motion: Motion
+    corner: tuple[int, int] = (0, 0)
+    """Column and row of the reference at which that part begins."""
 
 
 class Window(NamedTuple):
@@ -96,7 +101,7 @@ def scale_of(of: Motion) -> float:
 
 
 def align(net: TransferNet, pixels: Pixels, reference: Pixels) -> Aligned | None:
-    """The reference as `[h, w, 3]` with its motion; None where the two have nothing in common, or too little to give.
+    """What the picture can see of the reference; None where they have nothing in common, or it has too little to give.
 
     They are compared at the same scale, and where the reference has another number of pixels, also as if it showed the
     same view.
@@ -120,7 +125,18 @@ def align(net: TransferNet, pixels: Pixels, reference: Pixels) -> Aligned | None
     if scale_of(best) < COARSEST:
         return None
     fitting, back = _resized(reference, min(1.0, 1 / scale_of(best)))
-    return Aligned(fitting, _after(_inverse(back), best))
+    return _seen(fitting, _after(_inverse(back), best), *pixels.shape[:2])
+
+
+def _seen(reference: Pixels, of: Motion, height: int, width: int) -> Aligned:
+    """The part of a reference that a picture may ask for; a copy, so that the whole need not be kept."""
+    ends = (
+        np.array([[x, y, 1] for x in (0, width + 7) for y in (0, height + 7)]) @ of.T
+    )  # windows end at multiples of 8
+    size = reference.shape[1::-1]
+    left, top = np.clip(np.floor(ends.min(0)) - MARGIN, 0, size).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(ends.max(0)) + MARGIN, 0, size).astype(int).tolist()
+    return Aligned(reference[top:bottom, left:right].copy(), of, (left, top))
 
 
 def warped(restored: Tensor, aligned: Aligned, top: int, left: int) -> tuple[Tensor, Tensor]:
@@ -130,14 +146,13 @@ def warped(restored: Tensor, aligned: Aligned, top: int, left: int) -> tuple[Ten
     """
     height, width = restored.shape[-2:]
     at = flow.grid(aligned.motion, top, left, height, width)
-    h, w = aligned.pixels.shape[:2]
+    (h, w), (left_x, top_y) = aligned.pixels.shape[:2], aligned.corner
     (x0, y0), (x1, y1) = (at.flatten(0, 2).amin(0).tolist(), at.flatten(0, 2).amax(0).tolist())
-    margin = 2 * flow.REACH
-    first_x, last_x = max(0, int(x0) - margin), min(w, int(x1) + margin)
-    first_y, last_y = max(0, int(y0) - margin), min(h, int(y1) + margin)
+    first_x, last_x = max(left_x, int(x0) - MARGIN), min(left_x + w, int(x1) + MARGIN)
+    first_y, last_y = max(top_y, int(y0) - MARGIN), min(top_y + h, int(y1) + MARGIN)
     if first_x + 2 > last_x or first_y + 2 > last_y:
         return restored, torch.zeros_like(restored[:, :1])
-    seen = to_tensor(aligned.pixels[first_y:last_y, first_x:last_x])[None]
+    seen = to_tensor(aligned.pixels[first_y - top_y : last_y - top_y, first_x - left_x : last_x - left_x])[None]
     at = at - at.new_tensor([first_x, first_y])
     size = seen.shape[-2:]
     found = flow.displacement_of(restored, flow.sample(seen, at), flow.inside(at, *size))
@@ -180,16 +195,18 @@ class Transferred(NamedTuple):
 
 
 def transfer(
-    pixels: Pixels, references: Sequence[Pixels], told: Told, strength: float = 1.0, progress: bool = False
+    pixels: Pixels, references: Iterable[Pixels], told: Told, strength: float = 1.0, progress: bool = False
 ) -> Transferred:
     """Restored pixels `[H, W, 3]` with the detail of references, each `[h, w, 3]`, where they show the same.
 
-    `told` by the file; `strength` 0…1.
+    References are taken one after the other, and each is let go of before the next. `told` by the file; `strength` 0…1.
     """
-    net = load_network()
     out, trust = pixels.copy(), np.zeros(pixels.shape[:2], np.uint8)
-    found = [aligned for reference in references if (aligned := align(net, pixels, reference))]
-    if not found or not strength:
+    if not strength:
+        return Transferred(out, trust)
+    net = load_network()
+    found = [aligned for aligned in map(partial(align, net, pixels), references) if aligned]  # a loop would keep two
+    if not found:
         return Transferred(out, trust)
     tiles = list(windows(*pixels.shape[:2]))
     for tile in tqdm(tiles, unit="tile", disable=None if progress and len(tiles) > 1 else True, leave=False):
