@@ -187,14 +187,15 @@ def decode(
     * `header`: of `encode_detached`, or its JSON.
     * `on_stale`: what to do with a file whose pixels were resized or encoded again since: raise, or `"restore"` what
       still can be (the full size, or what a crop has left of it).
-    * `max_pixels`: refuse a larger full picture; Pillow's limit unless given.
+    * `max_pixels`: refuse a larger full picture, or reference; Pillow's limit unless given.
     * `progress`, `device`, `backend`, `precision`: as for `encode`.
-    * `reference`: another photo of the scene, or a list of several, in all that `encode` takes: where it shows what the
-      picture shows, its detail is taken over, see `codec.transfer`. Needs torch.
+    * `reference`: another photo of the scene, or up to 16 of them in any iterable, each in all that `encode` takes (the
+      first frame of an animation): where it shows what the picture shows, its detail is taken over, see
+      `codec.transfer`. Needs torch.
     * `reference_strength`: 0…1, how much of that detail.
 
     Raises `NotRescaledError` for an ordinary picture, `StaleHeaderError`, `UnknownModelError`,
-    `PictureTooLargeError`, and `CodecError` for anything else that is wrong.
+    `PictureTooLargeError`, OSError for a file that cannot be read, and `CodecError` for anything else that is wrong.
     """
     _check("to", to, Output)
     _check("on_stale", on_stale, OnStale)
@@ -212,7 +213,7 @@ def decode(
 
 
 def _references(reference: Any, strength: float, max_pixels: int | None) -> "References | None":
-    """Read before any network runs, for what is wrong with them should be said at once."""
+    """Looked at before any network runs, for what is wrong with them should be said at once."""
     if reference is None:
         return None
     from codec.transfer import References

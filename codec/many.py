@@ -41,7 +41,14 @@ def encode_batch(
 def decode_batch(
     files: Iterable[Any], *, workers: int | None = None, errors: Errors = "raise", **options: Any
 ) -> Iterator[Any]:
-    """The full-size pictures of many files, in their order, as `decode` makes them of each; see `encode_batch`."""
+    """The full-size pictures of many files, in their order, as `decode` makes them of each; see `encode_batch`.
+
+    A `reference` is that of all files. It is read at once, and what is wrong with it is raised at once, too.
+    """
+    if options.get("reference") is not None:
+        from codec.transfer import References
+
+        options["reference"] = References.read(options["reference"], max_pixels=options.get("max_pixels")).sources
     return _each(lambda data: decode(data, **options), files, workers, errors, options)
 
 

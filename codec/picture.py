@@ -23,6 +23,7 @@ __all__ = [
     "Pixels",
     "Source",
     "check_size",
+    "in_memory",
     "load_image",
     "open_image",
     "read_bytes",
@@ -75,7 +76,16 @@ class Picture:
         return tensor[None] if tensor.ndim == 2 else tensor.permute(2, 0, 1)
 
 
-def read_picture(image: Any, max_pixels: int | None = None) -> Picture:
+def in_memory(image: Any) -> bool:
+    """Whether it is pixels already, in `read_picture`'s eyes, and not where encoded bytes come from."""
+    return isinstance(image, Picture | Image.Image | np.ndarray) or _is_tensor(image)
+
+
+def _is_tensor(image: Any) -> bool:
+    return type(image).__module__.partition(".")[0] == "torch"
+
+
+def read_picture(image: Any, max_pixels: int | None = None, stored: bool = True) -> Picture:
     """The picture in a path, bytes, file, Pillow image, numpy array or torch tensor.
 
     Arrays are `[H, W]` or `[H, W, C]`, uint8 or uint16 (rounded to eight bits); tensors `[C, H, W]`, uint8 or floating
@@ -83,20 +93,20 @@ def read_picture(image: Any, max_pixels: int | None = None) -> Picture:
     `max_pixels`: as for `check_size`, checked before memory is taken.
 
     Raises `UnsupportedFormatError` for what cannot be stored, `PictureTooLargeError`, OSError for files that cannot be
-    read, and TypeError for anything else. Warns of frames and metadata that are not kept.
+    read, and TypeError for anything else. Warns of frames and metadata that are not kept, if it is to be `stored`.
     """
     if isinstance(image, Picture):
         check_size(image.size, max_pixels)
         return image
     if isinstance(image, Image.Image):
-        return _from_pil(image, max_pixels, from_caller=True)
+        return _from_pil(image, max_pixels, stored, from_caller=True)
     if isinstance(image, np.ndarray):
         return _from_array(image, max_pixels)
-    if type(image).__module__.partition(".")[0] == "torch":
+    if _is_tensor(image):
         return _from_array(_array_of_tensor(image), max_pixels)
     img = open_image(read_bytes(image), max_pixels)
     mend_transparency(img)
-    return _from_pil(img, max_pixels, from_caller=False)
+    return _from_pil(img, max_pixels, stored, from_caller=False)
 
 
 def _from_array(array: npt.NDArray[Any], max_pixels: int | None) -> Picture:
@@ -127,13 +137,14 @@ def _array_of_tensor(tensor: "torch.Tensor") -> npt.NDArray[Any]:
     return array
 
 
-def _from_pil(img: Image.Image, max_pixels: int | None, from_caller: bool) -> Picture:
+def _from_pil(img: Image.Image, max_pixels: int | None, stored: bool, from_caller: bool) -> Picture:
     check_size(img.size, max_pixels)
     load_image(img)
     if 0 in img.size:
         raise UnsupportedFormatError("the picture is empty")
     check_size(img.size, max_pixels)  # what is inside can be larger than a file's header says
-    warn_of_losses(img)
+    if stored:
+        warn_of_losses(img)
     with our_errors("the picture cannot be converted"):
         pixels, alpha = planes(img)
         return Picture(pixels, alpha, metadata_of(img, from_caller))

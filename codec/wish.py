@@ -31,10 +31,10 @@ def _positive(name: str, value: Any, high: float) -> float:
 
 def share(name: str, value: Any) -> float:
     """`value` as a float in 0…1; raises `CodecError`."""
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else -1.0
-    if not 0 <= number <= 1:  # NaN compares false
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    if not number or not 0 <= value <= 1:  # NaN compares false
         raise CodecError(f"{name} must be a number in 0…1, not {value!r}")
-    return number
+    return float(value)
 
 
 @dataclass(frozen=True)
