@@ -130,9 +130,8 @@ def align(net: TransferNet, pixels: Pixels, reference: Pixels) -> Aligned | None
 
 def _seen(reference: Pixels, of: Motion, height: int, width: int) -> Aligned:
     """The part of a reference that a picture may ask for; a copy, so that the whole need not be kept."""
-    ends = (
-        np.array([[x, y, 1] for x in (0, width + 7) for y in (0, height + 7)]) @ of.T
-    )  # windows end at multiples of 8
+    right, bottom = width + 7, height + 7  # windows end at multiples of 8
+    ends = np.array([[x, y, 1] for x in (0, right) for y in (0, bottom)]) @ of.T
     size = reference.shape[1::-1]
     left, top = np.clip(np.floor(ends.min(0)) - MARGIN, 0, size).astype(int).tolist()
     right, bottom = np.clip(np.ceil(ends.max(0)) + MARGIN, 0, size).astype(int).tolist()
