@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 import codec
+from codec.batch.jobs import job_of
 from codec.batch.manifest import Manifest
 from codec.batch.names import candidates, hidden, safe
 from codec.batch.records import Row
 from codec.batch.stores import LARGEST, LocalStore
-from codec.cli import main
+from codec.cli import build_parser, main
 from tests.conftest import PICTURES, pixels_of, psnr
 
 Capture = pytest.CaptureFixture[str]
@@ -39,6 +40,15 @@ def tree(tmp_path: Path) -> Path:
 
 def batch(src: Path | str, dst: Path | str, *options: str, code: int = 0, workers: str = "0") -> None:
     assert main(["batch", str(src), str(dst), "--json", "--workers", workers, *options]) == code
+
+
+def test_options_that_came_later_encode_no_archive_again() -> None:
+    def digest(*options: str) -> str:
+        return job_of(build_parser().parse_args(["batch", "a", "b", *options])).params
+
+    model = ("--model", "sain-x2-lite-42dba329")
+    assert digest(*model) == "9ecf675398d2c965", "what it was before there was --downscaler"
+    assert digest(*model, "-q", "60") != digest(*model)
 
 
 def told(capsys: Capture) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from codec.wish import Wish, whole
 
 REVISION = 1
 """Raise it when the same options and weights lead to better files, worth encoding archives again for."""
+YOUNGER = ("downscaler",)
+"""Options that came later: left out where they are not given, so that older archives keep their digests."""
 
 
 def job_of(args: Namespace) -> Job:
@@ -47,7 +49,8 @@ def _encoding(args: Namespace) -> Job:
         told = Options(subsampling=options["subsampling"], form=args.header)
         more = {"effort": effort, "downscaler": options["downscaler"]}
         Encoder(np.zeros((8, 8, 3), np.uint8), EncodeJob(name, told, options["strip"], model, **more))
-    decisive = {k: v for k, v in options.items() if k not in LIMITS} | vars(wish)
+    default = {k for k in YOUNGER if options[k] is None}
+    decisive = {k: v for k, v in options.items() if k not in LIMITS and k not in default} | vars(wish)
     said = {**decisive, "strip": sorted(options["strip"]), "models": models, "header": args.header, "format": name}
     options |= {"format": name, "header": args.header}
     return Job("encode", *_places(args), suffix, options, _digest({**said, "version": header.VERSION}))
