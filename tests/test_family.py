@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 import codec
+from codec.cli import main
 from codec.distortion import windows
 from codec.hcd import Patch, to_pixels
 from codec.jpeg.tables import STANDARD
@@ -38,20 +39,30 @@ DUAL = SAINConfig(((VANILLA,), (VANILLA, VANILLA)), "zero", dual=True)
 CRM = SAINConfig(((VANILLA,),), "crm:folded-8x2")
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+EXTENDED = {"second latent": DUAL, "CRM": CRM, "conditional": SAINConfig(((VANILLA,),), "conditional:folded-8x2")}
+"""Three channels more than a picture's come out: they enter as the aim, or as the latent's own."""
+
+
+@pytest.mark.parametrize("config", (CONFIGS | EXTENDED).values(), ids=CONFIGS | EXTENDED)
 def test_log_det_is_that_of_the_jacobian(config: SAINConfig) -> None:
-    net, side = random_net(config).double(), 2 * config.scale
+    net, side, told = random_net(config).double(), 2 * config.scale, torch.tensor([3.0]).double()
     # blocks compute in single precision outside their subnets: near enough
     x = torch.rand(1, 3, side, side, dtype=torch.float64)
+    own = torch.rand(1, 3 if config in EXTENDED.values() else 0, 2, 2, dtype=torch.float64)
 
     def flat(values: torch.Tensor) -> torch.Tensor:
-        out = net(values.view_as(x))
+        pixels, more = values[: x.numel()].view_as(x), values[x.numel() :].view_as(own)
+        out = net(pixels, told, more if config.dual else None)
+        if not config.dual:
+            out.latent[:, : own.shape[1]] += more
         return torch.cat([out.compressed.flatten(), out.latent.flatten()])
 
-    jacobian = torch.autograd.functional.jacobian(flat, x.flatten())
-    assert jacobian.shape == (x.numel(), x.numel())
+    inputs = torch.cat([x.flatten(), own.flatten()])
+    jacobian = torch.autograd.functional.jacobian(flat, inputs)
+    assert jacobian.shape == (inputs.numel(), inputs.numel())
     expected = torch.linalg.slogdet(jacobian).logabsdet
-    torch.testing.assert_close(net.log_det(x)[0], expected, rtol=1e-4, atol=1e-3)
+    log_det = net.log_det(x, told, own if config.dual else None)
+    torch.testing.assert_close(log_det[0], expected, rtol=1e-4, atol=1e-3)
 
 
 def test_log_det_is_each_samples_own() -> None:
@@ -59,6 +70,13 @@ def test_log_det_is_each_samples_own() -> None:
     together = net.log_det(x)
     assert together.shape == (3,)
     torch.testing.assert_close(together, torch.cat([net.log_det(each[None]) for each in x]))
+
+
+class HearsTheAim(torch.nn.Module):
+    """A subnet of radius 0: what the aim has that the average has not, ten times."""
+
+    def forward(self, x: torch.Tensor, embedding: torch.Tensor | None = None) -> torch.Tensor:
+        return 10 * x[:, -3:]
 
 
 @pytest.mark.parametrize("name", ["bicubic", "lanczos"])
@@ -95,13 +113,19 @@ def test_a_second_latent_keeps_the_law_whatever_is_aimed_at(photo: Pixels) -> No
 
 
 def test_a_second_latent_is_drawn_from_beyond_a_tile(photo: Pixels) -> None:
-    # Lanczos' window reaches three LR pixels: the configuration must know
-    net = random_net(DUAL)
-    rescaler = Rescaler(TorchNetwork(net, torch.device("cpu")), DUAL, STANDARD)
-    how = {"condition": 3.0, "downscaler": "lanczos"}
-    whole = rescaler.downscale(photo, tile=500, **how)  # type: ignore[arg-type]
-    cut = rescaler.downscale(photo, tile=16, **how)  # type: ignore[arg-type]
-    assert np.abs(whole.astype(int) - cut).max() <= 1
+    # a block that sees no neighbours, so that what crosses a tile's border is Lanczos' window of three LR pixels alone
+    config = SAINConfig(((), ({"F": "none"},)), "zero", dual=True)
+    net = SAINet(config).eval().requires_grad_(False)
+    net.levels[1][0].F = HearsTheAim()  # type: ignore[index,union-attr]
+    rescaler = Rescaler(TorchNetwork(net, torch.device("cpu")), config, STANDARD)
+
+    def downscaled(tile: int) -> Pixels:
+        return rescaler.downscale(photo, 3.0, tile=tile, downscaler="lanczos")
+
+    whole = downscaled(500)
+    assert levels_apart(downscaled(16), whole) <= 1
+    rescaler.overlap["downscale"] = 2
+    assert levels_apart(downscaled(16), whole) > 1, "seams cannot show here"
 
 
 def test_a_restoring_module_keeps_the_law_and_is_told_the_quality(photo: Pixels) -> None:
@@ -136,6 +160,20 @@ def test_ones_own_weights_are_found_in_their_folder(folder: Path, photo: Pixels)
     (folder / f"{name}.safetensors").unlink()
     with pytest.raises(codec.UnknownModelError, match=registry.VARIABLE):
         codec.decode(data)
+
+
+def test_the_command_line_aims_too(folder: Path, photo: Pixels, capsys: pytest.CaptureFixture[str]) -> None:
+    _added(folder, DUAL, "mine-x4")
+    source, small = folder / "photo.png", folder / "small.jpg"
+    Image.fromarray(photo).save(source)
+    aimed = ["encode", str(source), str(small), "--downscaler", "area"]
+    assert main([*aimed, "--model", "mine-x4"]) == 0
+    assert small.read_bytes() == codec.encode(source, model="mine-x4", downscaler="area")
+    capsys.readouterr()
+    assert main([*aimed, "--force"]) == 1
+    error = capsys.readouterr().err
+    assert "cannot aim" in error
+    assert error.count("\n") == 1
 
 
 def test_weights_that_are_not_what_their_name_says_are_refused(folder: Path, photo: Pixels) -> None:
