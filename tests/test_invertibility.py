@@ -4,19 +4,19 @@ import pytest
 import torch
 
 from codec.models import haar
-from codec.models.config import SAINConfig
+from codec.models.config import SAINConfig, Way
 from codec.models.configs import CONFIGS as ALL
 from codec.models.sain import SAINet
 from codec.picture import Pixels
 from tests.conftest import to_tensor
 
 
-def random_net(config: SAINConfig) -> SAINet:
+def random_net(config: SAINConfig, spread: float = 0.03) -> SAINet:
     """A network whose subnets do something: their last layers start at zero."""
     net = SAINet(config)
     for parameter in net.parameters():
         if parameter.ndim == 4:
-            torch.nn.init.normal_(parameter, 0, 0.03)
+            torch.nn.init.normal_(parameter, 0, spread)
         elif parameter.ndim == 2:
             torch.nn.init.normal_(parameter, 0, 0.1)
     return net.eval().requires_grad_(False)
@@ -117,15 +117,20 @@ def test_modulation_is_felt() -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-def test_reach_is_no_smaller_than_the_receptive_field(name: str) -> None:
-    # a change of one LR pixel must leave everything beyond `reach` untouched
-    net = random_net(CONFIGS[name])
-    reach = net.config.reach("upscale")
-    side = 2 * min(reach, 60) + 3
-    lr = torch.rand(1, 3, 1 if name != "sain-x2-lite" else 3, side)
-    changed = lr.clone()
-    changed[..., 0] += 1
-    condition = torch.tensor([3.0])
-    difference = (net.upscale(lr, condition) - net.upscale(changed, condition)).abs().amax((0, 1, 2))
-    assert difference[: net.config.scale].max() > 0
-    assert difference[net.config.scale * (reach + 1) :].max() < 1e-6 if side > reach + 1 else True
+@pytest.mark.parametrize("way", ["downscale", "upscale"])
+def test_reach_is_no_smaller_than_the_receptive_field(name: str, way: Way) -> None:
+    net, reach = random_net(CONFIGS[name], 0.1), CONFIGS[name].reach(way)
+    scale, side, told = net.config.scale, reach + 3, torch.tensor([3.0])
+    grain, out = (scale, 1) if way == "downscale" else (1, scale)
+    felt = 0
+    for place in (0, 1):  # where in its 2x2 fold the pixel lies
+        x = torch.rand(1, 3, grain, side * grain)
+        changed = x.clone()
+        changed[..., place * grain : (place + 1) * grain] += 1
+        with torch.inference_mode():
+            difference = (getattr(net, way)(x, told) - getattr(net, way)(changed, told)).abs().amax((0, 1, 2))
+        assert difference.isfinite().all()
+        columns = difference.reshape(side, out).amax(1).nonzero()[:, 0] - place
+        felt = max(felt, int(columns.max()))
+    # far below it in deep networks: it adds up subnets that run side by side, and what is farthest is lost in rounding
+    assert reach // 5 < felt <= reach
