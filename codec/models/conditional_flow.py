@@ -75,7 +75,8 @@ class InvertibleConvolution(nn.Module):
 
     def _apply_matrix(self, matrix: Tensor, x: Tensor) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return F.conv2d(x, matrix.to(x.dtype)[:, :, None, None])
+            # not as a convolution, which a GPU might round to TF32
+            return (x.permute(0, 2, 3, 1) @ matrix.to(x.dtype).T).permute(0, 3, 1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """`[B, C, H, W]` -> the same shape."""

@@ -40,7 +40,10 @@ def weights_of(downscaler: Downscaler, scale: int) -> list[float]:
 
 
 def downscale(x: Tensor, downscaler: Downscaler, scale: int) -> Tensor:
-    """`[B, C, s h, s w]` -> `[B, C, h, w]`, antialiased; the border's values are repeated outwards."""
+    """`[B, C, s h, s w]` -> `[B, C, h, w]`, antialiased; the border's values are repeated outwards.
+
+    A GPU may round to TF32 in it, which a picture to aim at can bear: the inverse does not need it.
+    """
     weights = torch.tensor(weights_of(downscaler, scale), dtype=x.dtype, device=x.device)
     pad = (len(weights) - scale) // 2
     channels = x.shape[1]
