@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from codec.boxes import Box, clipped, inside, scaled
 from codec.jpeg.blocks import from_blocks, idct
 from codec.jpeg.coefficients import NATURAL, ZIGZAG, Coefficients, Levels
 from codec.jpeg.color import double, to_byte, ycbcr_to_rgb
@@ -30,9 +31,9 @@ Array = npt.NDArray[np.float32]
 class Window:
     """A part of the LR picture, in LR pixels: what is refined (core) and what is restored for it (outer)."""
 
-    core: tuple[slice, slice]
-    outer: tuple[slice, slice]
-    measured: tuple[slice, slice]
+    core: Box
+    outer: Box
+    measured: Box
 
 
 def windows(size: tuple[int, int]) -> Iterator[Window]:
@@ -62,10 +63,10 @@ class Distortion:
         self.steps = [torch.from_numpy(s[NATURAL]).to(self.device) for s in coefficients.steps]
         self.autocast = bfloat16_is_fast(self.device)
 
-    def part(self, plane: int, window: tuple[slice, slice]) -> tuple[slice, slice]:
-        """The blocks of a plane in a window given in LR pixels."""
+    def part(self, plane: int, box: Box) -> Box:
+        """The blocks of a plane in a box given in LR pixels."""
         by = 8 * (self.coefficients.sampled if plane else 1)
-        y, x = (slice(s.start // by, -(-s.stop // by)) for s in window)
+        y, x = (slice(s.start // by, -(-s.stop // by)) for s in box)
         return y, x
 
     def gradient(self, levels: tuple[Levels, ...], window: Window) -> tuple[float, list[Array]]:
@@ -85,25 +86,21 @@ class Distortion:
         outer = [array[self.part(i, window.outer)] for i, array in enumerate(levels)]
         return [torch.from_numpy(o[..., NATURAL].astype(np.float32)).to(self.device) for o in outer]
 
-    def _inner(self, plane: int, window: Window) -> tuple[slice, slice]:
+    def _inner(self, plane: int, window: Window) -> Box:
         """The core's blocks within the outer ones."""
-        pairs = zip(self.part(plane, window.core), self.part(plane, window.outer), strict=True)
-        y, x = (slice(core.start - outer.start, core.stop - outer.start) for core, outer in pairs)
-        return y, x
+        return inside(self.part(plane, window.core), self.part(plane, window.outer))
 
     def _distortion(self, levels: list[Tensor], window: Window) -> Tensor:
         s, (width, height) = self.net.config.scale, self.coefficients.size
-        top, left = (o.start for o in window.outer)
-        shape = min(window.outer[0].stop, height) - top, min(window.outer[1].stop, width) - left
-        lr = self._picture(levels, shape)
+        outer = clipped(window.outer, (height, width))
+        y, x = outer
+        lr = self._picture(levels, (y.stop - y.start, x.stop - x.start))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             restored = self.net.upscale(lr, self.condition).float()
-        full = self.photo.shape[:2]
-        rows, columns = (slice(m.start * s, min(m.stop * s, n)) for m, n in zip(window.measured, full, strict=True))
-        wanted = torch.from_numpy(np.ascontiguousarray(self.photo[rows, columns])).to(lr.device).float()
+        measured = clipped(scaled(window.measured, s), self.photo.shape)
+        wanted = torch.from_numpy(np.ascontiguousarray(self.photo[measured])).to(lr.device).float()
         wanted = wanted[None] if wanted.ndim == 2 else wanted.permute(2, 0, 1)
-        shown = restored[0, :, rows.start - top * s : rows.stop - top * s, columns.start - left * s :]
-        shown = shown[..., : columns.stop - columns.start]
+        shown = restored[0][..., *inside(measured, scaled(outer, s))]
         d: Tensor = (shown * 255 - wanted).square().mean(0).sum()
         return d
 

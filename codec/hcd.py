@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from codec.boxes import clipped, inside, scaled
 from codec.distortion import Window, bfloat16_is_fast, windows
 from codec.jpeg.color import luma, to_byte
 from codec.models import downscalers
@@ -69,12 +70,10 @@ class Patch:
         self.net, self.device, s = network.net, network.device, network.net.config.scale
         self.condition = torch.tensor([condition], device=self.device)
         self.autocast = not precise and bfloat16_is_fast(self.device)
-        self.core, outer = _cut(window.core, lr.shape), _cut(window.outer, lr.shape)
-        self.inner = _moved(self.core, outer)
-        rows, columns = (slice(m.start * s, m.stop * s) for m in window.measured)
-        measured = _cut((rows, columns), photo.shape)
-        y, x = (slice(o.start * s, o.stop * s) for o in outer)
-        self.shown = _moved(measured, (y, x))
+        self.core, outer = clipped(window.core, lr.shape), clipped(window.outer, lr.shape)
+        self.inner = inside(self.core, outer)
+        measured = clipped(scaled(window.measured, s), photo.shape)
+        self.shown = inside(measured, scaled(outer, s))
         self.wanted, self.around = self.tensor(photo[measured]), self.tensor(lr[outer])
         y, x = (slice(o.start * s, (o.stop + 2 * MARGIN) * s) for o in outer)
         self.given = self.tensor(mirrored(photo, (y, x), MARGIN * s))
@@ -121,17 +120,6 @@ def to_pixels(x: Tensor) -> "Pixels":
     """`[1, C, h, w]` -> uint8 `[h, w, 3]` or `[h, w]`."""
     pixels: Pixels = x[0].detach().round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
     return pixels if pixels.shape[2] == 3 else pixels[..., 0]
-
-
-def _cut(window: tuple[slice, slice], shape: tuple[int, ...]) -> tuple[slice, slice]:
-    y, x = (slice(s.start, min(s.stop, n)) for s, n in zip(window, shape[:2], strict=True))
-    return y, x
-
-
-def _moved(inner: tuple[slice, slice], outer: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Where a window lies in another."""
-    y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(inner, outer, strict=True))
-    return y, x
 
 
 def within(moved: Tensor, start: Tensor, radius: float) -> Tensor:

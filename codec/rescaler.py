@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from codec.boxes import Box, inside, scaled
 from codec.jpeg.tables import Table
 from codec.models import registry
 from codec.models.config import Downscaler, Way
@@ -54,7 +55,7 @@ class Rescaler:
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
         for inner, outer, cut in _shown(self._tiles(lr.shape, "downscale", tile), progress):
-            x = _rgb(mirrored(pixels, _scaled(outer, s), s * m))
+            x = _rgb(mirrored(pixels, scaled(outer, s), s * m))
             small = self.network.downscale(x, condition, downscaler)[cut]
             lr[inner] = small if lr.ndim == 3 else _grey(small)
         return lr[m:-m, m:-m]
@@ -75,8 +76,8 @@ class Rescaler:
         s, grey = self.scale, grey or lr.ndim == 2
         out = np.empty((lr.shape[0] * s, lr.shape[1] * s) + (() if grey else (3,)), np.uint8)
         for inner, outer, cut in _shown(self._tiles(lr.shape, "upscale", tile), progress):
-            restored = self.network.upscale(_rgb(lr[outer]), condition)[_scaled(cut, s)]
-            out[_scaled(inner, s)] = _grey(restored) if grey else restored
+            restored = self.network.upscale(_rgb(lr[outer]), condition)[scaled(cut, s)]
+            out[scaled(inner, s)] = _grey(restored) if grey else restored
         return out[: full[1], : full[0]]
 
     def _tiles(self, shape: tuple[int, ...], way: Way, tile: int | None) -> "Iterator[Tile]":
@@ -92,8 +93,7 @@ def _grey(rgb: Pixels) -> Pixels:
     return np.array(Image.fromarray(rgb).convert("L"))
 
 
-Window = tuple[slice, slice]
-Tile = tuple[Window, Window, Window]
+Tile = tuple[Box, Box, Box]
 
 
 def _shown(tiles: Iterator[Tile], progress: bool) -> Iterable[Tile]:
@@ -104,17 +104,12 @@ def _shown(tiles: Iterator[Tile], progress: bool) -> Iterable[Tile]:
     return shown
 
 
-def _scaled(window: Window, scale: int) -> Window:
-    y, x = (slice(s.start * scale, s.stop * scale) for s in window)
-    return y, x
-
-
-def mirrored(pixels: Pixels, window: Window, pad: int) -> Pixels:
-    """The pixels in a window of the picture mirrored outwards for ever, `pad` to the left and above it first.
+def mirrored(pixels: Pixels, box: Box, pad: int) -> Pixels:
+    """The pixels in a box of the picture mirrored outwards for ever, `pad` to the left and above it first.
 
     As `np.pad` with `"symmetric"`, but that would copy the whole picture.
     """
-    for axis, span in enumerate(window):
+    for axis, span in enumerate(box):
         pixels = _span(pixels, axis, span.start - pad, span.stop - pad)
     return pixels
 
@@ -139,19 +134,20 @@ def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
     2x2 folds of every tile are those of the whole picture. What is no larger than a tile with its overlap is not cut.
     """
 
-    def spans(length: int) -> list[tuple[slice, slice, slice]]:
+    def spans(length: int) -> list[tuple[slice, slice]]:
         count = 1 if length <= tile + 2 * overlap else -(-length // tile)
         result, side = [], -(-length // count)
         side += side % 2
         for start in range(0, length, side):
             stop = min(start + side, length)
             first, last = max(0, start - overlap), min(length, stop + overlap)
-            result.append((slice(start, stop), slice(first, last), slice(start - first, stop - first)))
+            result.append((slice(start, stop), slice(first, last)))
         return result
 
     for y in spans(height):
         for x in spans(width):
-            yield (y[0], x[0]), (y[1], x[1]), (y[2], x[2])
+            inner, outer = (y[0], x[0]), (y[1], x[1])
+            yield inner, outer, inside(inner, outer)
 
 
 @lru_cache(maxsize=8)

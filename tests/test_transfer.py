@@ -13,11 +13,12 @@ from PIL import Image, ImageOps
 
 import codec
 from codec import transfer as transfers
+from codec.boxes import inside
 from codec.cli import main
 from codec.models import registry
 from codec.picture import Pixels, read_picture
 from codec.transfer import Told, apply, flow, matching, weights
-from codec.transfer.apply import transfer, windows
+from codec.transfer.apply import tiles_of, transfer
 from codec.transfer.bands import low, without_known
 from eval.transfer import true_reference
 from tests.conftest import PICTURES, jpeg_bytes, pixels_of, psnr, to_tensor
@@ -171,12 +172,12 @@ def test_tiles_do_not_show(scene: tuple[Pixels, bytes, Pixels], monkeypatch: pyt
     assert psnr(whole, cut) > psnr(whole, alone) + 8
 
 
-def test_windows_cover_everything_once() -> None:
+def test_tiles_cover_everything_once() -> None:
     seen = np.zeros((1100, 530), int)
-    for window in windows(*seen.shape):
-        seen[window.inner] += 1
-        assert seen[window.outer][window.cut].shape == seen[window.inner].shape
-        assert window.outer[0].start % 8 == window.outer[1].start % 8 == 0
+    for tile in tiles_of(*seen.shape):
+        seen[tile.inner] += 1
+        assert seen[tile.outer][inside(*tile)].shape == seen[tile.inner].shape
+        assert tile.outer[0].start % 8 == tile.outer[1].start % 8 == 0
     assert (seen == 1).all()
 
 

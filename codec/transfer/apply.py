@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from codec.boxes import Box, inside
 from codec.picture import Pixels
 from codec.transfer import Told, flow
 from codec.transfer.bands import evidence, without_known
@@ -43,26 +44,20 @@ class Aligned(NamedTuple):
     """Column and row of the reference at which that part begins."""
 
 
-class Window(NamedTuple):
-    """Rows and columns of a tile, and of what is computed for it."""
+class Tile(NamedTuple):
+    """A part of the picture, and what is computed for it."""
 
-    inner: tuple[slice, slice]
-    outer: tuple[slice, slice]
-
-    @property
-    def cut(self) -> tuple[slice, slice]:
-        """The tile in what was computed."""
-        y, x = (slice(i.start - o.start, i.stop - o.start) for i, o in zip(self.inner, self.outer, strict=True))
-        return y, x
+    inner: Box
+    outer: Box
 
 
-def windows(height: int, width: int) -> Iterator[Window]:
-    """Tiles of a picture; they begin at multiples of 8."""
+def tiles_of(height: int, width: int) -> Iterator[Tile]:
+    """Of a picture; they begin at multiples of 8."""
     for top in range(0, height, TILE):
         for left in range(0, width, TILE):
             inner = (slice(top, min(top + TILE, height)), slice(left, min(left + TILE, width)))
             outer = (_wider(inner[0], height), _wider(inner[1], width))
-            yield Window(inner, outer)
+            yield Tile(inner, outer)
 
 
 def _wider(span: slice, length: int) -> slice:
@@ -207,11 +202,12 @@ def transfer(
     found = [aligned for aligned in map(partial(align, net, pixels), references) if aligned]  # a loop would keep two
     if not found:
         return Transferred(out, trust)
-    tiles = list(windows(*pixels.shape[:2]))
+    tiles = list(tiles_of(*pixels.shape[:2]))
     for tile in tqdm(tiles, unit="tile", disable=None if progress and len(tiles) > 1 else True, leave=False):
         before = to_tensor(pixels[tile.outer])[None]
         added, trusted = change(net, before, found, told, tile.outer[0].start, tile.outer[1].start)
         after = (before + strength * added)[0].clamp(0, 1).mul(255).round().byte().permute(1, 2, 0).numpy()
-        out[tile.inner] = after[tile.cut]
-        trust[tile.inner] = (255 * trusted[0, 0]).round().byte().numpy()[tile.cut]
+        cut = inside(*tile)
+        out[tile.inner] = after[cut]
+        trust[tile.inner] = (255 * trusted[0, 0]).round().byte().numpy()[cut]
     return Transferred(out, trust)
