@@ -13,12 +13,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codec.distortion import Window
-from codec.hcd import Patch, to_pixels
+from codec.hcd import Patch, Start, to_pixels
 from codec.jpeg.blocks import dct, to_blocks
 from codec.jpeg.color import pad_edge, rgb_to_ycbcr
 from codec.jpeg.rate import estimate_bits
-from codec.models.config import Downscaler
-from codec.networks.on_torch import TorchNetwork
 from codec.tradeoff import rate_weight
 
 if TYPE_CHECKING:
@@ -31,21 +29,10 @@ Code = Callable[["Pixels"], tuple["Pixels", int]]
 class CodedPatch(Patch):
     """A `Patch` whose LR pixels go through a lossy format, and whose error is D + λ R."""
 
-    def __init__(
-        self,
-        network: TorchNetwork,
-        photo: "Pixels",
-        lr: "Pixels",
-        condition: float,
-        window: Window,
-        precise: bool,
-        downscaler: Downscaler | None = None,
-        *,
-        code: Code,
-    ) -> None:
-        super().__init__(network, photo, lr, condition, window, precise, downscaler)
-        self.code, self.step = code, 2**condition
-        self.weight = rate_weight(condition, network.net.config.scale)
+    def __init__(self, start: Start, window: Window, precise: bool, *, code: Code) -> None:
+        super().__init__(start, window, precise)
+        self.code, self.step = code, 2**start.condition
+        self.weight = rate_weight(start.condition, self.net.config.scale)
 
     def error(self, core: Tensor) -> Tensor:
         lr = self.placed(core)

@@ -195,11 +195,11 @@ class Encoder:
         from codec import hcd
         from codec.coded import CodedPatch
 
-        kind = partial(CodedPatch, code=partial(self.coded, quality)) if self.carrier.lossy else hcd.Patch
-        patch = partial(kind, downscaler=self.job.downscaler)
-        each, condition = hcd.ITERATIONS[self.job.effort], self.condition(quality)
-        both, progress = hcd.Iterations(each, each), self.job.progress
-        return self.written(hcd.collaborative(network, self.pixels, lr, condition, both, progress, patch), quality)
+        patch = partial(CodedPatch, code=partial(self.coded, quality)) if self.carrier.lossy else hcd.Patch
+        each = hcd.ITERATIONS[self.job.effort]
+        start = hcd.Start(network, self.pixels, lr, self.condition(quality), self.job.downscaler)
+        better = hcd.collaborative(start, hcd.Iterations(each, each), self.job.progress, patch)
+        return self.written(better, quality)
 
     def coded(self, quality: float, lr: Pixels) -> tuple[Pixels, int]:
         """LR pixels, all or a part, as the format gives them back, and the bytes that they take by themselves."""

@@ -16,6 +16,7 @@ the best state is kept and not the last. Patches are windows with something arou
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from math import inf, sqrt
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
@@ -53,22 +54,27 @@ class Iterations(NamedTuple):
     lr: int
 
 
+@dataclass(frozen=True)
+class Start:
+    """What there is before HCD."""
+
+    network: TorchNetwork
+    photo: "Pixels"
+    """uint8 `[H, W, 3]` or `[H, W]`."""
+    lr: "Pixels"
+    """The network's own LR picture of it, uint8 `[h, w, 3]` or `[h, w]`."""
+    condition: float
+    downscaler: Downscaler | None = None
+    """Which one's picture the network aims at."""
+
+
 class Patch:
     """The error of a window of the picture as a function of its LR pixels. All tensors `[1, C, h, w]` in 0…255."""
 
-    def __init__(
-        self,
-        network: TorchNetwork,
-        photo: "Pixels",
-        lr: "Pixels",
-        condition: float,
-        window: Window,
-        precise: bool,
-        downscaler: Downscaler | None = None,
-    ) -> None:
-        self.downscaler = downscaler
+    def __init__(self, start: Start, window: Window, precise: bool) -> None:
+        network, photo, lr, self.downscaler = start.network, start.photo, start.lr, start.downscaler
         self.net, self.device, s = network.net, network.device, network.net.config.scale
-        self.condition = torch.tensor([condition], device=self.device)
+        self.condition = torch.tensor([start.condition], device=self.device)
         self.autocast = not precise and bfloat16_is_fast(self.device)
         self.core, outer = clipped(window.core, lr.shape), clipped(window.outer, lr.shape)
         self.inner = inside(self.core, outer)
@@ -150,25 +156,23 @@ def descend(
 
 
 def collaborative(
-    network: TorchNetwork,
-    photo: "Pixels",
-    lr: "Pixels",
-    condition: float,
+    start: Start,
     iterations: Iterations,
     progress: bool = False,
-    patch: Callable[[TorchNetwork, "Pixels", "Pixels", float, Window, bool], Patch] = Patch,
+    patch: Callable[[Start, Window, bool], Patch] = Patch,
 ) -> "Pixels":
-    """A better LR picture of `photo` `[H, W, 3]` or `[H, W]` than the network's own `lr`, both uint8.
+    """A better LR picture than that of `start`, of the same shape.
 
     A window whose error would not fall, measured with rounded pixels in single precision, stays as it is. An
     iteration of step 1 takes some four times as long as restoring the picture does, one of step 2 three times.
     `patch`: what a window's error is.
     """
-    lr, all_windows = lr.copy(), list(windows((lr.shape[1], lr.shape[0])))
+    lr = start.lr.copy()  # changed in place: a window sees what those before it have become
+    now, all_windows = replace(start, lr=lr), list(windows((lr.shape[1], lr.shape[0])))
     total, quiet = sum(iterations) * len(all_windows), None if progress else True
     with torch.no_grad(), tqdm(total=total, unit="round", disable=quiet, leave=False) as bar:
         for window in all_windows:
-            fast, precise = (patch(network, photo, lr, condition, window, each) for each in (False, True))
+            fast, precise = (patch(now, window, each) for each in (False, True))
 
             def through_both(given: Tensor, fast: Patch = fast) -> Tensor:
                 return fast.error(fast.downscaled(given))

@@ -23,7 +23,7 @@ from codec.coded import CodedPatch
 from codec.encoding import Detached, Encoder, Job, mean_square
 from codec.fidelity import decibels
 from codec.files import write_whole
-from codec.hcd import ITERATIONS, Iterations, Patch, collaborative
+from codec.hcd import ITERATIONS, Iterations, Patch, Start, collaborative
 from codec.models import registry
 from codec.networks import Engine
 from codec.networks.on_torch import TorchNetwork
@@ -71,8 +71,8 @@ def _file(encoder: Encoder, case: Case, network: TorchNetwork) -> Detached:
         coded = partial(CodedPatch, code=partial(encoder.coded, case.quality))
         patch = coded if case.variant == LOOP else Patch
         iterations = Iterations(*STEPS.get(case.variant, STEPS["both"]))
-        told = encoder.condition(case.quality)
-        lr = collaborative(network, encoder.pixels, lr, told, iterations, patch=patch)
+        start = Start(network, encoder.pixels, lr, encoder.condition(case.quality))
+        lr = collaborative(start, iterations, patch=patch)
     return encoder.written(lr, case.quality)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 import codec
 from codec.cli import main
 from codec.distortion import windows
-from codec.hcd import Patch, to_pixels
+from codec.hcd import Patch, Start, to_pixels
 from codec.jpeg.tables import STANDARD
 from codec.models import downscalers, registry
 from codec.models.config import Downscaler, SAINConfig
@@ -236,10 +236,10 @@ def test_effort_aims_at_the_same_downscaler(photo: Pixels) -> None:
     rescaler, (window,) = Rescaler(network, DUAL, STANDARD), list(windows((photo.shape[1] // 4, photo.shape[0] // 4)))
     for aim in AIMS:
         lr = rescaler.downscale(photo, 3.0, downscaler=aim)
-        patch = Patch(network, photo, lr, 3.0, window, precise=True, downscaler=aim)
+        patch = Patch(Start(network, photo, lr, 3.0, aim), window, precise=True)
         with torch.no_grad():
             assert levels_apart(to_pixels(patch.downscaled(patch.given)), lr) <= 1
-    grey = Patch(network, photo[..., 0], lr[..., 0], 3.0, window, precise=True, downscaler="area")
+    grey = Patch(Start(network, photo[..., 0], lr[..., 0], 3.0, "area"), window, precise=True)
     assert grey.downscaled(grey.given).shape[1] == 1
 
 

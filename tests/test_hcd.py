@@ -20,7 +20,7 @@ from codec.coded import CodedPatch
 from codec.distortion import Window, windows
 from codec.encoding import Encoder, Job
 from codec.errors import CodecError
-from codec.hcd import Iterations, Patch, collaborative
+from codec.hcd import Iterations, Patch, Start, collaborative
 from codec.networks import Engine
 from codec.networks.on_torch import TorchNetwork
 from codec.picture import Pixels
@@ -48,7 +48,7 @@ def restored(resc: rescaler.Rescaler, lr: Pixels, photo: Pixels) -> float:
 def test_each_step_gains_and_both_gain_most(photo: Pixels, resc: rescaler.Rescaler) -> None:
     lr = resc.downscale(photo, TOLD)
     first, second, both = (
-        restored(resc, collaborative(network(resc), photo, lr, TOLD, Iterations(*each)), photo)
+        restored(resc, collaborative(Start(network(resc), photo, lr, TOLD), Iterations(*each)), photo)
         for each in ((4, 0), (0, 4), (4, 4))
     )
     plain = restored(resc, lr, photo)
@@ -79,7 +79,8 @@ def test_a_window_that_does_not_gain_stays(one_photo: Pixels, resc: rescaler.Res
             return 0 * lr.sum()
 
     lr = resc.downscale(one_photo, TOLD)
-    assert np.array_equal(collaborative(network(resc), one_photo, lr, TOLD, Iterations(1, 1), patch=Blind), lr)
+    start = Start(network(resc), one_photo, lr, TOLD)
+    assert np.array_equal(collaborative(start, Iterations(1, 1), patch=Blind), lr)
 
 
 def test_stays_in_the_ball_and_among_pixels() -> None:
@@ -123,7 +124,7 @@ def test_windows_cover_all_and_gain_what_the_whole_does(one_photo: Pixels, monke
     lr = resc.downscale(one_photo, TOLD)
 
     def made() -> Pixels:
-        return collaborative(network(resc), one_photo, lr, TOLD, Iterations(3, 3))
+        return collaborative(Start(network(resc), one_photo, lr, TOLD), Iterations(3, 3))
 
     whole = made()
     monkeypatch.setattr(distortion, "CORE", 48)
@@ -141,7 +142,7 @@ def test_a_window_starts_from_the_networks_own_pixels(one_photo: Pixels, monkeyp
     lr = resc.downscale(photo, TOLD)
     monkeypatch.setattr(distortion, "CORE", 48)
     for window in windows((lr.shape[1], lr.shape[0])):
-        patch = Patch(network(resc), photo, lr, TOLD, window, precise=True)
+        patch = Patch(Start(network(resc), photo, lr, TOLD), window, precise=True)
         with torch.no_grad():
             own = hcd.to_pixels(patch.downscaled(patch.given))
         assert np.abs(own.astype(int) - lr[patch.core]).max() <= 1
@@ -204,7 +205,7 @@ def test_a_coded_patch_sees_what_the_decoder_does(one_photo: Pixels, resc: resca
     lr = encoder.downscaled(50)
     (window,) = windows((lr.shape[1], lr.shape[0]))
     assert isinstance(window, Window)
-    patch = CodedPatch(network(resc), one_photo, lr, told, window, True, code=partial(encoder.coded, 50))
+    patch = CodedPatch(Start(network(resc), one_photo, lr, told), window, True, code=partial(encoder.coded, 50))
     with torch.no_grad():
         error = float(patch.error(patch.tensor(lr)))
     file = encoder.written(lr, 50)
