@@ -94,7 +94,7 @@ class Encoder:
                 self.pixels = alphas.hide(picture.pixels, alpha)
         known = describe(self.model)
         if known.lossless and self.carrier.lossy:
-            warn_caller(f"{self.model} knows of no compression, and restores little from a {job.format}: take a png")
+            warn_caller(f"{self.model} knows of no compression and restores little of lossy files: take format='png'")
         self.lr_size = lr_size(self.size, known.scale)
         self.carrier.check_size(self.lr_size)
         self.options = replace(job.options, tables=known.tables)

@@ -199,12 +199,11 @@ def test_names_of_the_package_are_not_taken_over(folder: Path) -> None:
 
 @pytest.mark.parametrize(("model", "warned"), [("irn-x2", True), ("hcflow-x4", True), ("sain-x2-lite", False)])
 def test_a_model_that_knows_of_no_compression_warns_of_a_lossy_format(model: str, warned: bool, photo: Pixels) -> None:
-    said = "knows of no compression, and restores little from a"
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         codec.encode(photo, 60, model=model)
         codec.encode(photo, format="png", model=model)
-    assert [f"{said} jpeg" in str(each.message) for each in seen] == [True] * warned
+    assert ["knows of no compression" in str(each.message) for each in seen] == [True] * warned
     assert all(each.filename == __file__ for each in seen)
 
 
