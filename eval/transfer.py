@@ -1,6 +1,7 @@
 """What a reference gains: each picture decoded alone, with a true reference, and with an unrelated one.
 
-    python -m eval.transfer ../shared/data/kodak --limit 8 --out results/transfer.json
+    python -m eval.transfer ../shared/data/kodak --limit 6 --out results/transfer.json
+    python -m eval.transfer ../shared/data/kodak --limit 9 --parts --out parts.json
 
 The true reference is made of the picture itself: a part of it (some three quarters), rescaled by 0.8…1.25, turned by up
 to 5 degrees, with another exposure and white balance, saved as a JPEG of quality 90…95; of a fixed seed. The unrelated
@@ -28,6 +29,9 @@ from training.transfer_data import moved, told_by
 
 PART = 0.85
 """Of each side of the picture that a true reference shows."""
+CORNERS = ((0, 0), (150, 300), (300, 500))
+SMALL = (144, 192)
+"""Where `--parts` cuts details, row and column, and how large, height and width."""
 
 
 def true_reference(photo: Pixels, seed: int) -> Pixels:
@@ -52,6 +56,11 @@ def true_reference(photo: Pixels, seed: int) -> Pixels:
     )
     with Image.open(out) as img:
         return np.array(img)
+
+
+def details(photo: Pixels) -> list[Pixels]:
+    """Three small pictures of one."""
+    return [np.ascontiguousarray(photo[y : y + SMALL[0], x : x + SMALL[1]]) for y, x in CORNERS]
 
 
 def measured(photo: Pixels, other: Pixels, seed: int, scale: int, quality: int) -> tuple[dict[str, Any], Pixels]:
@@ -80,6 +89,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="so many of them, in the order of their names")
     parser.add_argument("--scale", type=int, default=4, choices=(1, 2, 4), help="of the files (default: 4)")
     parser.add_argument("--quality", type=int, default=50, help="of the files (default: 50)")
+    parser.add_argument("--parts", action="store_true", help="three details of each instead of the whole")
     parser.add_argument("--out", type=Path, default=Path("results/transfer.json"), help="JSON to write")
     parser.add_argument("--pictures", type=Path, help="folder for one PNG of each picture to look at")
     args = parser.parse_args()
@@ -87,10 +97,13 @@ def main() -> None:
     records = {}
     for i, path in enumerate(tqdm(paths[: args.limit], unit="picture", disable=None)):
         photo, other = (np.array(Image.open(p).convert("RGB")) for p in (path, paths[(i + 1) % len(paths)]))
-        records[path.stem], seen = measured(photo, other, i, args.scale, args.quality)
-        if args.pictures:
-            args.pictures.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(seen).save(args.pictures / f"{path.stem}.png")
+        pairs = zip(details(photo), details(other), strict=True) if args.parts else [(photo, other)]
+        for k, (part, stranger) in enumerate(pairs):
+            name = f"{path.stem}-{k}" if args.parts else path.stem
+            records[name], seen = measured(part, stranger, k if args.parts else i, args.scale, args.quality)
+            if args.pictures:
+                args.pictures.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(seen).save(args.pictures / f"{name}.png")
     mean = {k: round(float(np.mean([r[k] for r in records.values()])), 3) for k in next(iter(records.values()))}
     worst = {
         "true": min(r["true"] for r in records.values()),

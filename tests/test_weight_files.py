@@ -79,7 +79,7 @@ WRONG: dict[str, Callable[[Description], object]] = {
     "latent": _latent,
     "levels": lambda d: d["config"].update(levels=[5]),
     "many levels": lambda d: d["config"].update(levels=[[]] * 2000),
-    "no modulation": lambda d: d["config"].pop("modulated"),
+    "no levels": lambda d: d["config"].pop("levels"),
     "table": lambda d: d["tables"][0].__setitem__(3, 10**30),
     "step of zero": lambda d: d["tables"][0].__setitem__(3, 0),
     "table of zeros": lambda d: d.update(tables=[[0] * 64] * 2),

@@ -72,7 +72,7 @@ def release(weights: Weights, folder: Path, replace: bool = False) -> Path:
     path = write_weights(weights, folder)
     index = folder / "released.json"
     released: list[str] = json.loads(index.read_text()) if index.exists() else []
-    before = next((name for name in reversed(released) if name.rpartition("-")[0] == weights.name), path.stem)
+    before = next((name for name in reversed(released) if registry.short(name) == weights.name), path.stem)
     replaced = {before} - {path.stem} if replace else set()
     names = [name for name in released if name not in replaced]
     names += [path.stem] if path.stem not in names else []
