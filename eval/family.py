@@ -26,6 +26,7 @@ from codec.models.weights import read_weights
 from codec.picture import Pixels
 from eval import metrics
 from eval.curves import bd_percent
+from eval.kept import kept
 from eval.runner import load_picture
 from training.data import find_pictures
 
@@ -123,16 +124,6 @@ def _bits(anchor: dict[str, Any], ours: dict[str, Any]) -> str:
         return str(error)
 
 
-def _read(out: Path, about: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Records by model; results of something else are not added to."""
-    if not out.exists():
-        return {}
-    known = json.loads(out.read_text())
-    if known["about"] != json.loads(json.dumps(about)):
-        raise SystemExit(f"{out} has results of {known['about']}: name another --out")
-    return {record["model"]: record for record in known["results"]}
-
-
 def main() -> None:
     """Command line: models that are in the file already are not measured again."""
     parser = argparse.ArgumentParser(description="Models side by side, through a JPEG and without loss.")
@@ -145,7 +136,7 @@ def main() -> None:
     torch.set_num_threads(1)
     kodak, set14 = find_pictures([args.kodak])[: args.limit], find_pictures([args.set14])
     about = {"qualities": QUALITIES, "jpeg": [p.name for p in kodak], "png": [p.name for p in set14]}
-    done = _read(args.out, about)
+    done = {record["model"]: record for record in kept(args.out, about)}
     for name in tqdm(args.models, unit="model", disable=None):
         model = registry.resolve(name)
         if model not in done:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from codec.networks.on_torch import TorchNetwork
 from codec.picture import Pixels
 from eval.__main__ import find
 from eval.curves import bd_percent
+from eval.kept import kept
 from eval.runner import load_picture
 
 EFFORT = 5
@@ -129,15 +130,6 @@ def rates(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _read(out: Path, about: dict[str, Any]) -> Results:
-    if not out.exists():
-        return {}
-    known = json.loads(out.read_text())
-    if known["about"] != about:
-        raise SystemExit(f"{out} has results of {known['about']}: name another --out")
-    return {Case(*case): result for case, result in known["results"]}
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description="What each step of HCD gives, on centre crops.")
@@ -151,7 +143,7 @@ def main() -> None:
     every = find(args.folder)
     paths = {path.stem: path for path in every[:: -(-len(every) // args.limit)]}
     about = {"model": registry.resolve(registry.DEFAULT), "crop": args.crop, "pictures": list(paths)}
-    results = _read(args.out, about)
+    results = {Case(*case): result for case, result in kept(args.out, about)}
     args.out.parent.mkdir(parents=True, exist_ok=True)
     for case in tqdm(list(cases(list(paths), args.rated)), unit="file", disable=None):
         if case in results:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-import resource
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from codec.picture import Pixels, read_picture
 from eval import metrics
 from eval.codecs import build
+from eval.peak import peak
 
 Record = dict[str, Any]
 """One codec on one picture at one quality: bytes, bpp, CPU seconds (all threads; other load hardly moves them) and
@@ -85,9 +85,9 @@ def peak_memory(job: Job) -> float:
     """MB that encoding and decoding once add to a process that has everything imported. Run it in a fresh process."""
     codec, original = build(job.codec), load_picture(job.picture, job.modulo)
     codec.decode(codec.encode(original[:64, :64], job.quality), (64, 64))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak()
     codec.decode(codec.encode(original, job.quality), (original.shape[1], original.shape[0]))
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return peak() - before
 
 
 class Cache:

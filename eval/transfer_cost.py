@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 import codec
+from eval.peak import megabytes
 from eval.runner import load_picture
 
 SIZE = (1200, 832)
@@ -49,11 +50,10 @@ def cost(*arguments: str | Path) -> dict[str, float]:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         raise SystemExit(f"codec ended with {child.returncode}")
-    peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
     return {
         "seconds": round(seconds, 2),
         "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 2),
-        "megabytes": round(peak),
+        "megabytes": round(megabytes(usage)),
     }
 
 

@@ -6,7 +6,6 @@ Prints seconds, and megabytes by which each step's peak grew over what a first, 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import numpy as np
 
 import codec
 from codec.picture import Pixels
+from eval.peak import peak
 from tests.conftest import PICTURES, pixels_of
 
 SMALL = (64, 64)
@@ -35,22 +35,17 @@ def picture(width: int, height: int) -> Pixels:
     return pixels
 
 
-def _peak() -> float:
-    """Megabytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
-
-
 def measure(size: tuple[int, int], first: tuple[int, int]) -> dict[str, float]:
     """Here and now: only a fresh process has no peak behind it."""
     small, pixels = codec.encode(picture(*first)), picture(*size)
-    start, before = time.monotonic(), _peak()
+    start, before = time.monotonic(), peak()
     data = codec.encode(pixels, max_pixels=size[0] * size[1])
-    encoded, encode = time.monotonic(), _peak() - before
+    encoded, encode = time.monotonic(), peak() - before
     codec.decode(small, to="numpy")
-    between = _peak()
+    between = peak()
     codec.decode(data, max_pixels=size[0] * size[1])
     seconds = time.monotonic() - encoded
-    result = {"encode": encode, "decode": _peak() - between, "both": _peak() - before}
+    result = {"encode": encode, "decode": peak() - between, "both": peak() - before}
     return {**result, "encode_seconds": encoded - start, "decode_seconds": seconds}
 
 

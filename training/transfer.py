@@ -73,7 +73,7 @@ class Settings:
     hinge: float = 1.0
     """Weight of being worse than the restored picture, in 8x8 blocks."""
     texture: float = 0.0
-    """Weight of the distance of textures, where the reference is similar: crisper, at the price of PSNR."""
+    """Weight of the distance of textures, where the reference is similar; docs/reference.md says what it gained."""
     threads: int = 1
     seed: int = 0
 
