@@ -51,7 +51,9 @@ def available() -> tuple[str, ...]:
 
 def latest() -> dict[str, str]:
     """Short name -> full name of the latest weights; of released ones, if there are any of that name."""
-    return {short(name): name for name in (*_added(), *released())}
+    added = _added()
+    ordered = sorted(available(), key=lambda name: name not in added)  # stable: the user's first, to be outdone
+    return {short(name): name for name in ordered}
 
 
 def resolve(model: str) -> str:
