@@ -1,0 +1,153 @@
+"""SSIMULACRA 2.1: how far two pictures differ to the eye; the metric and, as its raw sum, a loss.
+
+Sneyers, "SSIMULACRA 2" (github.com/cloudinary/ssimulacra2): in the perceptual colours XYB, at six scales, structural
+similarity, edges that are new and edges that are lost, each as a mean and as a fourth-power mean, summed with 108
+weights that were fitted to people's opinions. Differentiable: its gradient is finite everywhere, on flat and on equal
+pictures too.
+"""
+
+import math
+from functools import lru_cache
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from codec.picture import Pixels
+
+SCALES = 6
+SMALLEST = 8
+"""Pixels a side of the smallest scale that counts; a picture with less is not judged."""
+SIGMA, RADIUS = 1.5, 5
+"""Of the Gaussian window."""
+C2 = 0.0009
+"""What keeps SSIM's quotient of variances finite."""
+TINY = 1e-20
+"""Fourth powers below it count as zero: a fourth root's gradient ends there."""
+STRIP = 256
+"""Rows of a large picture that are blurred in one matrix product."""
+Borders = Literal["picture", "crop"]
+"""What lies beyond the left and right border: nothing, as the usual package has it of whole pictures, or a mirror image,
+as above and below: crops have more border than pictures, and "nothing" hides errors there."""
+
+_BIAS = 0.0037930732552754493
+_ABSORBANCE = torch.tensor(
+    [
+        [0.30, 0.622, 0.078],
+        [0.23, 0.692, 0.078],
+        [0.24342268924547819, 0.20476744424496821, 0.55180986650955360],
+    ]
+)
+"""Of red, green and blue light by the eye's long, middle and short cones."""
+
+# by channel (X, Y, B), scale (fine to coarse), norm (mean, fourth-power mean): structure, new edges, lost edges
+_WEIGHTS = """
+0 .0007376606707406586 0 0 .0007793481682867309 0 0 .0004371155730107379 0 1.1041726426657346 .00066284834129271
+.00015231632783718752 0 .0016406437456599754 0 1.8422455520539298 11.441172603757666 0 .0007989109436015163
+.000176816438078653 0 1.8787594979546387 10.94906990605142 0 .0007289346991508072 .9677937080626833 0
+.00014003424285435884 .9981766977854967 .00031949755934435053 .0004550992113792063 0 0 .0013648766163243398 0 0 0 0 0
+7.466890328078848 0 17.445833984131262 .0006235601634041466 0 0 6.683678146179332 .00037724407979611296
+1.027889937768264 225.20515300849274 0 0 19.213238186143016 .0011401524586618361 .001237755635509985
+176.39317598450694 0 0 24.43300999870476 .28520802612117757 .0004485436923833408 0 0 0 34.77906344483772
+44.835625328877896 0 0 0 0 0 0 0 0 .0008680556573291698 0 0 0 0 0 .0005313191874358747 0 .00016533814161379112 0 0 0 0 0
+.0004179171803251336 .0017290828234722833 0 .0020827005846636437 0 0 8.826982764996862 23.19243343998926 0
+95.1080498811086 .9863978034400682 .9834382792465353 .0012286405048278493 171.2667255897307 .9807858872435379 0 0 0
+.0005130064588990679 0 .00010854057858411537
+"""
+WEIGHTS = torch.tensor([float(word) for word in _WEIGHTS.split()]).view(3, SCALES, 2, 3)
+"""`[channel, scale, norm, kind]`."""
+
+
+def to_linear(srgb: Tensor) -> Tensor:
+    """Light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
+    return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055).clamp_min(0.05) ** 2.4)
+
+
+def to_xyb(light: Tensor) -> Tensor:
+    """Linear RGB `[B, 3, H, W]` -> JPEG XL's XYB, shifted and scaled to about [0, 1], as the metric takes it."""
+    mixed = torch.einsum("ij,bjhw->bihw", _ABSORBANCE.to(light), light)
+    long, middle, short = ((mixed + _BIAS) ** (1 / 3) - _BIAS ** (1 / 3)).unbind(1)
+    x, y = (long - middle) / 2, (long + middle) / 2
+    return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], 1)
+
+
+@lru_cache(maxsize=64)
+def _window(length: int) -> Tensor:
+    """The Gaussian window as a matrix `[length, length + 2 * RADIUS]` from padded values to blurred ones."""
+    weights = torch.exp(-0.5 * (torch.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
+    matrix = torch.zeros(length, length + 2 * RADIUS)
+    for offset, weight in enumerate(weights / weights.sum()):
+        matrix.diagonal(offset).fill_(weight)
+    return matrix
+
+
+def _blurred_rows(x: Tensor, mirrored: bool) -> Tensor:
+    """`[..., H, W]` blurred along H. Products with matrices: what processors of all kinds do fastest."""
+    height = x.shape[-2]
+    above, below = x[..., :RADIUS, :].flip(-2), x[..., height - RADIUS :, :].flip(-2)
+    if not mirrored:
+        above, below = torch.zeros_like(above), torch.zeros_like(below)
+    padded = torch.cat([above, x, below], -2)
+    strips = []
+    for start in range(0, height, STRIP):
+        rows = min(STRIP, height - start)
+        strips.append(_window(rows).to(x.device, x.dtype) @ padded[..., start : start + rows + 2 * RADIUS, :])
+    return torch.cat(strips, -2)
+
+
+def _blurred(x: Tensor, borders: Borders) -> Tensor:
+    rows = _blurred_rows(x, True)
+    return _blurred_rows(rows.transpose(-1, -2), borders == "crop").transpose(-1, -2)
+
+
+def _norms(x: Tensor) -> Tensor:
+    """Mean and fourth-power mean of non-negative `[B, 3, H, W]`: `[B, 3, 2]`."""
+    fourth = x.square().square().mean((2, 3)).clamp_min(TINY) ** 0.25
+    return torch.stack([x.mean((2, 3)), fourth], -1)
+
+
+def _compared(a: Tensor, b: Tensor, borders: Borders) -> Tensor:
+    """What one scale says of the original `a` and `b` `[B, 3, H, W]` in XYB: `[B, channel, norm, kind]`."""
+    products = torch.cat([a, b, a * a, b * b, a * b], 1)
+    mean_a, mean_b, aa, bb, ab = _blurred(products, borders).chunk(5, 1)
+    luminance = 1 - (mean_a - mean_b).square()
+    variance_a, variance_b, covariance = aa - mean_a.square(), bb - mean_b.square(), ab - mean_a * mean_b
+    structure = luminance * (2 * covariance + C2) / (variance_a + variance_b + C2)
+    edges = (1 + (b - mean_b).abs()) / (1 + (a - mean_a).abs()) - 1
+    return torch.stack([_norms(F.relu(1 - structure)), _norms(F.relu(edges)), _norms(F.relu(-edges))], -1)
+
+
+def raw_difference(original: Tensor, picture: Tensor, borders: Borders = "crop") -> Tensor:
+    """The weighted sum `[B]` behind the score: 0 for equal pictures; about 1 at a score of 83, 3 at 67, 9 at 35.
+
+    `[B, 3, H, W]` sRGB each, clipped to [0, 1]. A picture too small for all six scales loses the coarse ones, and
+    nothing else. The gradient reaches both. Computes in float32, under autocast too.
+    """
+    with torch.autocast(original.device.type, enabled=False):
+        a, b = to_linear(original.float().clamp(0, 1)), to_linear(picture.float().clamp(0, 1))
+        total = a.new_zeros(len(a))
+        for scale in range(SCALES):
+            if scale:
+                a, b = F.avg_pool2d(a, 2, ceil_mode=True), F.avg_pool2d(b, 2, ceil_mode=True)
+            if min(a.shape[-2:]) < SMALLEST:
+                break
+            weights = WEIGHTS[:, scale].to(a)
+            total = total + (_compared(to_xyb(a), to_xyb(b), borders) * weights).sum((1, 2, 3))
+        return total
+
+
+def score_of(raw: float) -> float:
+    """The metric's scale of `raw_difference`: 100 for equal pictures, 90 visually lossless, 70 high quality, 30 low."""
+    x = 0.9562382616834844 * raw
+    x = 2.326765642916932 * x - 0.020884521182843837 * x**2 + 6.248496625763138e-05 * x**3
+    return 100 - 10 * x**0.6276336467831387 if x > 0 else 100.0
+
+
+@torch.inference_mode()
+def ssimulacra2(original: Pixels, picture: Pixels) -> float:
+    """Of two pictures `[H, W, 3]` of 8 bits, as `score_of`; nan below 8 pixels a side."""
+    if min(original.shape[:2]) < SMALLEST:
+        return math.nan
+    a, b = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None].float() / 255 for p in (original, picture))
+    return score_of(float(raw_difference(a, b, "picture")))
