@@ -7,11 +7,10 @@ pictures too.
 """
 
 import math
-from functools import lru_cache
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.picture import Pixels
@@ -21,6 +20,7 @@ SMALLEST = 8
 """Pixels a side of the smallest scale that counts; a picture with less is not judged."""
 SIGMA, RADIUS = 1.5, 5
 """Of the Gaussian window."""
+_SUM = sum(math.exp(-0.5 * (place / SIGMA) ** 2) for place in range(-RADIUS, RADIUS + 1))
 C2 = 0.0009
 """What keeps SSIM's quotient of variances finite."""
 TINY = 1e-20
@@ -32,12 +32,10 @@ Borders = Literal["picture", "crop"]
 as above and below: crops have more border than pictures, and "nothing" hides errors there."""
 
 _BIAS = 0.0037930732552754493
-_ABSORBANCE = torch.tensor(
-    [
-        [0.30, 0.622, 0.078],
-        [0.23, 0.692, 0.078],
-        [0.24342268924547819, 0.20476744424496821, 0.55180986650955360],
-    ]
+_ABSORBANCE = (
+    (0.30, 0.622, 0.078),
+    (0.23, 0.692, 0.078),
+    (0.24342268924547819, 0.20476744424496821, 0.55180986650955360),
 )
 """Of red, green and blue light by the eye's long, middle and short cones."""
 
@@ -55,31 +53,26 @@ _WEIGHTS = """
 95.1080498811086 .9863978034400682 .9834382792465353 .0012286405048278493 171.2667255897307 .9807858872435379 0 0 0
 .0005130064588990679 0 .00010854057858411537
 """
-WEIGHTS = torch.tensor([float(word) for word in _WEIGHTS.split()]).view(3, SCALES, 2, 3)
-"""`[channel, scale, norm, kind]`."""
-
 
 def to_linear(srgb: Tensor) -> Tensor:
     """Light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""
     return torch.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055).clamp_min(0.05) ** 2.4)
 
 
-def to_xyb(light: Tensor) -> Tensor:
+def to_xyb(light: Tensor, absorbance: Tensor) -> Tensor:
     """Linear RGB `[B, 3, H, W]` -> JPEG XL's XYB, shifted and scaled to about [0, 1], as the metric takes it."""
-    mixed = torch.einsum("ij,bjhw->bihw", _ABSORBANCE.to(light), light)
+    mixed = torch.einsum("ij,bjhw->bihw", absorbance, light)
     long, middle, short = ((mixed + _BIAS) ** (1 / 3) - _BIAS ** (1 / 3)).unbind(1)
     x, y = (long - middle) / 2, (long + middle) / 2
     return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], 1)
 
 
-@lru_cache(maxsize=64)
-def _window(length: int) -> Tensor:
+def _window(length: int, like: Tensor) -> Tensor:
     """The Gaussian window as a matrix `[length, length + 2 * RADIUS]` from padded values to blurred ones."""
-    weights = torch.exp(-0.5 * (torch.arange(-RADIUS, RADIUS + 1) / SIGMA) ** 2)
-    matrix = torch.zeros(length, length + 2 * RADIUS)
-    for offset, weight in enumerate(weights / weights.sum()):
-        matrix.diagonal(offset).fill_(weight)
-    return matrix
+    to, of = torch.arange(length, device=like.device), torch.arange(length + 2 * RADIUS, device=like.device)
+    distance = of[None] - to[:, None] - RADIUS
+    matrix = torch.where(distance.abs() <= RADIUS, torch.exp(-0.5 * (distance / SIGMA).square()), 0.0)
+    return (matrix / _SUM).to(like.dtype)
 
 
 def _blurred_rows(x: Tensor, mirrored: bool) -> Tensor:
@@ -92,7 +85,7 @@ def _blurred_rows(x: Tensor, mirrored: bool) -> Tensor:
     strips = []
     for start in range(0, height, STRIP):
         rows = min(STRIP, height - start)
-        strips.append(_window(rows).to(x.device, x.dtype) @ padded[..., start : start + rows + 2 * RADIUS, :])
+        strips.append(_window(rows, x) @ padded[..., start : start + rows + 2 * RADIUS, :])
     return torch.cat(strips, -2)
 
 
@@ -118,27 +111,42 @@ def _compared(a: Tensor, b: Tensor, borders: Borders) -> Tensor:
     return torch.stack([_norms(F.relu(1 - structure)), _norms(F.relu(edges)), _norms(F.relu(-edges))], -1)
 
 
-def raw_difference(original: Tensor, picture: Tensor, borders: Borders = "crop") -> Tensor:
+class Ssimulacra2(nn.Module):
     """The weighted sum `[B]` behind the score: 0 for equal pictures; about 1 at a score of 83, 3 at 67, 9 at 35.
 
-    `[B, 3, H, W]` sRGB each, clipped to [0, 1]. A picture too small for all six scales loses the coarse ones, and
-    nothing else. The gradient reaches both. Computes in float32, under autocast too.
+    A module for its constants, which lie where it is moved to. It has nothing to train or to save.
     """
-    with torch.autocast(original.device.type, enabled=False):
-        a, b = to_linear(original.float().clamp(0, 1)), to_linear(picture.float().clamp(0, 1))
-        total = a.new_zeros(len(a))
-        for scale in range(SCALES):
-            if scale:
-                a, b = F.avg_pool2d(a, 2, ceil_mode=True), F.avg_pool2d(b, 2, ceil_mode=True)
-            if min(a.shape[-2:]) < SMALLEST:
-                break
-            weights = WEIGHTS[:, scale].to(a)
-            total = total + (_compared(to_xyb(a), to_xyb(b), borders) * weights).sum((1, 2, 3))
-        return total
+
+    absorbance: Tensor
+    weights: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("absorbance", torch.tensor(_ABSORBANCE), persistent=False)
+        weights = [float(word) for word in _WEIGHTS.split()]
+        self.register_buffer("weights", torch.tensor(weights).view(3, SCALES, 2, 3), persistent=False)
+
+    def forward(self, original: Tensor, picture: Tensor, borders: Borders = "crop") -> Tensor:
+        """`[B, 3, H, W]` sRGB each, clipped to [0, 1]; the gradient reaches both.
+
+        A picture too small for all six scales loses the coarse ones, and nothing else. Computes in float32, under
+        autocast too.
+        """
+        with torch.autocast(original.device.type, enabled=False):
+            a, b = to_linear(original.float().clamp(0, 1)), to_linear(picture.float().clamp(0, 1))
+            total = a.new_zeros(len(a))
+            for scale in range(SCALES):
+                if scale:
+                    a, b = F.avg_pool2d(a, 2, ceil_mode=True), F.avg_pool2d(b, 2, ceil_mode=True)
+                if min(a.shape[-2:]) < SMALLEST:
+                    break
+                said = _compared(to_xyb(a, self.absorbance), to_xyb(b, self.absorbance), borders)
+                total = total + (said * self.weights[:, scale]).sum((1, 2, 3))
+            return total
 
 
 def score_of(raw: float) -> float:
-    """The metric's scale of `raw_difference`: 100 for equal pictures, 90 visually lossless, 70 high quality, 30 low."""
+    """The metric's scale of `Ssimulacra2`: 100 for equal pictures, 90 visually lossless, 70 high quality, 30 low."""
     x = 0.9562382616834844 * raw
     x = 2.326765642916932 * x - 0.020884521182843837 * x**2 + 6.248496625763138e-05 * x**3
     return 100 - 10 * x**0.6276336467831387 if x > 0 else 100.0
@@ -150,4 +158,4 @@ def ssimulacra2(original: Pixels, picture: Pixels) -> float:
     if min(original.shape[:2]) < SMALLEST:
         return math.nan
     a, b = (torch.from_numpy(p.copy()).permute(2, 0, 1)[None].float() / 255 for p in (original, picture))
-    return score_of(float(raw_difference(a, b, "picture")))
+    return score_of(float(Ssimulacra2()(a, b, "picture")))

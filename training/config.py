@@ -54,6 +54,12 @@ class TrainConfig:
     """Factor on λ, what a bit is worth in squared error."""
     bits: int = 0
     """Of weights, which are trained on a grid of so many (for files that a browser fetches); 0: no grid."""
+    eye: float = 0.0
+    """Share of SSIMULACRA2 in what is fitted, 0…1; the rest is squared error (rate-distortion only)."""
+    shown: float = 0.0
+    """Weight of the same of the file as viewers show it, for networks of scale 1 (rate-distortion only)."""
+    flat: bool = True
+    """Begin with quantisation tables of 16 everywhere; else with those of Annex K (without --init)."""
     l1: float = 0.0
     """Share of the budget, from its start, that minimises absolute instead of squared errors."""
     guidance: float = 0.05

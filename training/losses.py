@@ -12,7 +12,9 @@ from codec.jpeg.simulator import scale_steps, simulate
 from codec.jpeg.tables import STANDARD, scale_tables
 from codec.models.latent import MixtureLatent
 from codec.models.making import Net
+from codec.models.restorer import FullSizeNet
 from codec.models.sain import SAINet
+from codec.ssimulacra2 import Ssimulacra2
 from training.carriers import code_really, installed
 
 BYTE = 255.0**2
@@ -23,6 +25,8 @@ RESAVED = 8
 """One sample in so many is saved again by somebody else's encoder before it is restored."""
 CARRIED = 8
 """One sample in so many, another one, goes through a real encoder of another format instead of the simulated JPEG."""
+EYE = 5.0
+"""What one of SSIMULACRA2's raw sum is worth in squared error; at our λ they are about equal where it is 4 to 6."""
 PEAK = 12 / 255
 """Difference of the LR picture to the bicubic one from which on it shows as a dot."""
 
@@ -72,10 +76,15 @@ class Objective(nn.Module):
         self.model, self.margin = model, margin
         self.tables = nn.Parameter(torch.full((2, 8, 8), 16.0).log())  # flat: learned ones end near that
 
+    @torch.no_grad()
+    def start_from_standard_tables(self) -> None:
+        """Those that everybody writes, of Annex K."""
+        self.tables.copy_(torch.from_numpy(STANDARD).float().log())
+
     def keep_standard_tables(self) -> None:
         """For a network that knows of no tables: its files have those that everybody writes."""
+        self.start_from_standard_tables()
         self.tables.requires_grad_(False)
-        self.tables.copy_(torch.from_numpy(STANDARD).float().log())
 
     def base_tables(self) -> Tensor:
         """The tables as a file states them at quality 50: whole numbers `[2, 8, 8]` in 1…255."""
@@ -128,22 +137,28 @@ class RateDistortion(Objective):
     in chroma: the eye takes a luma pattern for texture, but sees a chroma pattern as green and magenta dots.
     `carriers`: whether some samples go through real encoders of other formats; raises `CodecError` if there are none.
     `rate` is a factor on λ. The buffer `absolute` says whether D is of absolute instead of squared errors.
+
+    What is fitted is (1 - eye) · D + eye · `EYE` · S, where S is SSIMULACRA2's raw sum: `eye` is the share of what
+    eyes see. `shown` weighs the same of the file as viewers show it, which matters at scale 1.
     """
 
-    model: SAINet
+    model: SAINet | FullSizeNet
     absolute: Tensor
 
     def __init__(
         self,
-        model: SAINet,
+        model: SAINet | FullSizeNet,
         margin: int,
         guidance: float,
         chroma_guidance: float,
         carriers: bool = False,
         rate: float = 1.0,
+        eye: float = 0.0,
+        shown: float = 0.0,
     ) -> None:
         super().__init__(model, margin)
-        self.rate = rate
+        self.rate, self.eye, self.shown = rate, eye, shown
+        self.seen = Ssimulacra2()
         self.guidance, self.chroma_guidance, self.carriers = guidance, chroma_guidance, carriers and bool(installed())
         self.register_buffer("standard", torch.from_numpy(STANDARD).float(), persistent=False)
         self.register_buffer("absolute", torch.tensor(False), persistent=False)  # a tensor: switched without compiling
@@ -169,6 +184,13 @@ class RateDistortion(Objective):
             return picture
         return torch.cat([picture[:-n], code_really(lr[-n:].to(picture.dtype), condition[-n:])])
 
+    def _fitted(self, picture: Tensor, x: Tensor, distortion: Tensor) -> Tensor:
+        """What is to be small of `picture`, whose mean squared errors are `distortion`: `[B]`."""
+        squared = torch.where(self.absolute, as_absolute(picture - x), distortion)
+        if not self.eye:
+            return squared
+        return (1 - self.eye) * squared + self.eye * EYE * self.seen(x, picture)
+
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""
         steps = scale_steps(self.tables.exp(), percent)
@@ -181,13 +203,16 @@ class RateDistortion(Objective):
         x, reference = self.crop_hr(x), self.crop(reference)
 
         distortion = (restored - x).square().mean((1, 2, 3)) * BYTE
-        fitted = torch.where(self.absolute, as_absolute(restored - x), distortion)
+        fitted = self._fitted(restored, x, distortion)
         bpp = decoded.bits / x[0, 0].numel()
         luma, chroma = luma_chroma_difference(lr, reference)
         near = self.guidance * visible(luma) + self.chroma_guidance * visible(chroma)
         outside = (F.relu(-lr) + F.relu(lr - 1)).square().mean((1, 2, 3)) * BYTE
         priced = self.rate * rate_weight(percent, self.model.config.scale) * bpp
         loss = fitted + priced + near + outside
+        if self.shown:
+            error = (decoded.picture - x).square().mean((1, 2, 3)) * BYTE
+            loss = loss + self.shown * self._fitted(decoded.picture, x, error)
         # low qualities have tenfold losses: divide, or they drown the rest
         total = (loss / (20 * (percent / 100) ** 0.6 + 20)).mean()
         return Losses(total, distortion.mean(), bpp.mean(), mean_square(luma), mean_square(chroma))

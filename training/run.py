@@ -59,7 +59,10 @@ def make_objective(config: TrainConfig) -> Objective:
     elif config.objective == "lossless":
         objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers, config.sampled)
     else:
-        objective = RateDistortion(model, MARGIN, config.guidance, config.chroma_guidance, config.carriers, config.rate)
+        weights = config.guidance, config.chroma_guidance
+        objective = RateDistortion(model, MARGIN, *weights, config.carriers, config.rate, config.eye, config.shown)
+        if not config.flat:
+            objective.start_from_standard_tables()
     if config.init is not None:
         weights = read_weights(config.init)
         grow(model, {name: torch.from_numpy(value).float() for name, value in weights.tensors.items()})

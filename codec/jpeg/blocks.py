@@ -8,9 +8,14 @@ from torch import Tensor
 
 
 @lru_cache
-def _basis() -> Tensor:
+def _basis(device: torch.device) -> Tensor:
     """Orthonormal 2-D DCT-II as a `[64, 64]` matrix: row = coefficient, column = pixel, both row-major."""
-    k = torch.arange(8, dtype=torch.float64)
+    with torch.inference_mode(False):  # kept, and used where there are gradients too
+        return _made_basis(device)
+
+
+def _made_basis(device: torch.device) -> Tensor:
+    k = torch.arange(8, dtype=torch.float64, device=device)
     rows = torch.cos((2 * k[None, :] + 1) * k[:, None] * math.pi / 16) / 2
     rows[0] /= math.sqrt(2)
     return torch.kron(rows, rows).float()
@@ -30,9 +35,9 @@ def from_blocks(blocks: Tensor, height: int, width: int) -> Tensor:
 
 def dct(blocks: Tensor) -> Tensor:
     """Coefficients `[..., 64]` of pixel blocks `[..., 64]`, scaled as in T.81 A.3.3 (orthonormal)."""
-    return blocks @ _basis().to(blocks).T
+    return blocks @ _basis(blocks.device).to(blocks.dtype).T
 
 
 def idct(coefficients: Tensor) -> Tensor:
     """Pixel blocks `[..., 64]` of coefficients `[..., 64]`."""
-    return coefficients @ _basis().to(coefficients)
+    return coefficients @ _basis(coefficients.device).to(coefficients.dtype)

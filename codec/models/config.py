@@ -7,6 +7,8 @@ Way = Literal["downscale", "upscale"]
 """Of a picture through a network."""
 Downscaler = Literal["bicubic", "lanczos", "area"]
 """Which LR picture an encoder aims at."""
+MCU = 16
+"""Pixels a side of what a JPEG codes at a time (4:2:0): four blocks of luma, one of each chroma plane."""
 DOWNSCALER_REACH = 3
 """LR pixels to each side from which Lanczos' window, the widest, takes a value."""
 
@@ -23,11 +25,13 @@ class SAINConfig:
     """Whether the subnets are told the quantisation step."""
     dual: bool = False
     """Whether there is a second latent, for what tells one way of downscaling from another (DLV-IRN)."""
+    kept: bool = False
+    """Whether the high bands are kept and written: the picture to store is as large as the photo (scale 1)."""
 
     @property
     def scale(self) -> int:
-        """HR pixels per LR pixel along one side: 2 for each Haar level."""
-        return 1 << len(self.levels)
+        """HR pixels per LR pixel along one side: 2 for each Haar level whose high bands are not kept."""
+        return 1 if self.kept else 1 << len(self.levels)
 
     @property
     def told(self) -> bool:
@@ -36,6 +40,10 @@ class SAINConfig:
 
     def reach(self, way: Way) -> int:
         """Receptive field to each side, in LR pixels."""
+        return 2 * self._reach(way) + 1 if self.kept else self._reach(way)
+
+    def _reach(self, way: Way) -> int:
+        """The same in pixels of the last Haar level."""
         coarse = sum(
             -(-sum(receptive_field(spec) for spec in block.values()) // (1 << (len(self.levels) - 1 - i)))
             for i, level in enumerate(self.levels)
@@ -47,22 +55,23 @@ class SAINConfig:
         return coarse + (receptive_field(spec) if kind in ("conditional", "crm") else 0)
 
     def overlap(self, way: Way) -> int:
-        """LR pixels by which tiles that overlap join without a seam: the reach.
+        """LR pixels by which tiles that overlap join without a seam: the reach, rounded up to `alignment`."""
+        return -(-self.reach(way) // self.alignment) * self.alignment
 
-        Rounded up to even, for the 2x2 folds of every tile must be those of the whole picture.
-        """
-        return self.reach(way) + self.reach(way) % 2
+    @property
+    def alignment(self) -> int:
+        """LR pixels of which tiles begin at multiples, so that 2x2 folds and blocks are those of the whole picture."""
+        return MCU if self.kept else 2
 
     def to_json(self) -> dict[str, Any]:
         """Lists, strings and booleans only; what is as usual is left out, so that older files keep their hashes."""
-        data = asdict(self)
-        return data if self.dual else {k: v for k, v in data.items() if k != "dual"}
+        return {k: v for k, v in asdict(self).items() if k not in ("dual", "kept") or v}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "SAINConfig":
         """The inverse of `to_json`."""
         levels = tuple(tuple(level) for level in data["levels"])
-        return cls(levels, data["latent"], data["modulated"], data.get("dual", False))
+        return cls(levels, data["latent"], data["modulated"], data.get("dual", False), data.get("kept", False))
 
 
 def receptive_field(spec: str) -> int:
@@ -73,5 +82,5 @@ def receptive_field(spec: str) -> int:
         return 5
     if spec.startswith("pointwise-"):
         return 2
-    depth = int(spec.rpartition("x")[2])
+    depth = int(spec.partition("x")[2].partition("-")[0])
     return 2 * (depth + 2) + 1  # one more: a pixel may sit on either side of its 2x2 fold
