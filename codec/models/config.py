@@ -7,8 +7,6 @@ Way = Literal["downscale", "upscale"]
 """Of a picture through a network."""
 Downscaler = Literal["bicubic", "lanczos", "area"]
 """Which LR picture an encoder aims at."""
-MCU = 16
-"""Pixels a side of what a JPEG codes at a time (4:2:0): four blocks of luma, one of each chroma plane."""
 DOWNSCALER_REACH = 3
 """LR pixels to each side from which Lanczos' window, the widest, takes a value."""
 
@@ -60,8 +58,8 @@ class SAINConfig:
 
     @property
     def alignment(self) -> int:
-        """LR pixels of which tiles begin at multiples, so that 2x2 folds and blocks are those of the whole picture."""
-        return MCU if self.kept else 2
+        """LR pixels at whose multiples tiles begin, so that their Haar bands and 2x2 folds are the whole picture's."""
+        return 4 if self.kept else 2
 
     def to_json(self) -> dict[str, Any]:
         """Lists, strings and booleans only; what is as usual is left out, so that older files keep their hashes."""
@@ -82,5 +80,5 @@ def receptive_field(spec: str) -> int:
         return 5
     if spec.startswith("pointwise-"):
         return 2
-    depth = int(spec.partition("x")[2].partition("-")[0])
+    depth = int(spec.rpartition("x")[2])
     return 2 * (depth + 2) + 1  # one more: a pixel may sit on either side of its 2x2 fold

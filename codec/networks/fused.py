@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.models.making import Net
-from codec.models.subnets import SLOPE, FoldedSubnet, even, tiled
+from codec.models.subnets import SLOPE, FoldedSubnet, even
 
 POINTWISE = "_convolution_pointwise"
 """Torch's name for oneDNN's convolution with what follows it; torch's own compiler emits it."""
@@ -77,8 +77,6 @@ class _Joined(_Convolution):
 class FusedSubnet(nn.Module):
     """A `FoldedSubnet` at one condition; called as that is, whatever embedding it is given."""
 
-    place: Tensor | None
-
     def __init__(self, subnet: FoldedSubnet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
         super().__init__()
         self.dtype = dtype
@@ -92,11 +90,6 @@ class FusedSubnet(nn.Module):
 
         pairs = [cast(nn.ModuleList, pair) for pair in subnet.pairs]
         self.head = folded(subnet.head, 0)
-        place = subnet.place
-        if place is not None and subnet.modulations is not None and embedding is not None:
-            gain = subnet.modulations[0].head(embedding)[0].chunk(2)[0]  # type: ignore[operator]
-            place = place * (1 + gain)[:, None, None]
-        self.register_buffer("place", None if place is None else place.detach().to(dtype))
         self.firsts = nn.ModuleList(folded(first, i) for i, (first, _) in enumerate(pairs, 1))
         self.seconds = nn.ModuleList(kind(second, dtype, None, None) for _, second in pairs)
         self.tail = kind(subnet.tail, dtype, None, None)
@@ -104,10 +97,7 @@ class FusedSubnet(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         height, width = x.shape[-2:]
         folded = F.pixel_unshuffle(even(x).to(self.dtype), 2).contiguous(memory_format=torch.channels_last)
-        if self.place is None:
-            h = self.head.leaky(folded)
-        else:
-            h = F.leaky_relu_(self.head.linear(folded) + tiled(self.place, *folded.shape[-2:]), SLOPE)
+        h = self.head.leaky(folded)
         for first, second in zip(self.firsts, self.seconds, strict=True):
             h = cast(_Convolution, second).plus(cast(_Convolution, first).leaky(h), h)
         return F.pixel_shuffle(self.tail.linear(h), 2)[..., :height, :width]
