@@ -24,7 +24,7 @@ LOW, HIGH = 3, 9
 
 
 class FullSizeNet(nn.Module):
-    """`[B, 3, H, W]` sRGB in [0, 1] to the picture to store, of the same size, and back; any H and W on the way back.
+    """`[B, 3, H, W]` sRGB in [0, 1] to the picture to store, of the same size, and back; any H and W.
 
     Law: `inverse(*forward(x, c)[1:], c) == x` up to float32 rounding, for even sides. `condition` `[B]` is
     `codec.jpeg.tables.condition` of each sample.
@@ -47,17 +47,18 @@ class FullSizeNet(nn.Module):
         return cast(Tensor, self.embedding(condition))
 
     def _each(self) -> list[VanillaBlock]:
-        return list(cast(nn.ModuleList, self.blocks))  # type: ignore[arg-type]
+        return [cast(VanillaBlock, block) for block in self.blocks]
 
     def downscale(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """The picture to store, `[B, 3, H, W]`; `x` itself where there are no blocks."""
         if not len(self.blocks):
             return x
-        embedding, bands = self._embed(condition), haar.split(x)
+        embedding, (height, width) = self._embed(condition), x.shape[-2:]
+        bands = haar.split(even(x))
         low, high = bands[:, :LOW], bands[:, LOW:]
         for block in self._each():
             low, high = block(low, high, embedding)
-        return haar.merge(torch.cat([low, high], 1))
+        return haar.merge(torch.cat([low, high], 1))[..., :height, :width]
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Rescaled:
         """All outputs; `compressed` is the stored picture itself, which a codec changes as little as it can."""
