@@ -1,8 +1,9 @@
 """Subnets made ready to run: what a picture's quality means to them is folded in, and on CPUs steps are joined.
 
 A picture has one condition, and a modulation scales and shifts what a convolution gives: it may as well scale and
-shift the convolution's weights. On a CPU, what follows a convolution (leaky ReLU, a residual's sum) runs within it,
-where oneDNN has it so. None of it changes a result by more than rounding does.
+shift the convolution's weights. So may the Haar split before a subnet and the merge behind it, and where a pixel lies
+in its coding unit is told by further inputs. On a CPU, what follows a convolution (leaky ReLU, a residual's sum) runs
+within it, where oneDNN has it so. None of it changes a result by more than rounding does.
 """
 
 import copy
@@ -12,8 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codec.models import haar
 from codec.models.making import Net
-from codec.models.subnets import SLOPE, FoldedSubnet, even, tiled
+from codec.models.restorer import FullSizeNet
+from codec.models.subnets import SLOPE, FoldedSubnet, even
 
 POINTWISE = "_convolution_pointwise"
 """Torch's name for oneDNN's convolution with what follows it; torch's own compiler emits it."""
@@ -74,10 +77,26 @@ class _Joined(_Convolution):
         return y
 
 
+class _Weights(nn.Module):
+    """Those of a convolution, changed."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
+
+
+def _placed(conv: nn.Conv2d, place: Tensor) -> tuple[nn.Module, Tensor]:
+    """With `place` `[out, g, g]` among its weights, and inputs `[g, g, g * g]` that choose the one for each place."""
+    side = place.shape[-1]
+    taps = F.pad(place.flatten(1)[..., None, None], (1, 1, 1, 1))  # in the middle of 3x3
+    chooser = torch.eye(side * side).to(place).view(side, side, -1)
+    return _Weights(torch.cat([conv.weight, taps], 1), cast(Tensor, conv.bias)), chooser
+
+
 class FusedSubnet(nn.Module):
     """A `FoldedSubnet` at one condition; called as that is, whatever embedding it is given."""
 
-    place: Tensor | None
+    chooser: Tensor | None
 
     def __init__(self, subnet: FoldedSubnet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
         super().__init__()
@@ -91,36 +110,118 @@ class FusedSubnet(nn.Module):
             return kind(conv, dtype, *said[0].chunk(2))
 
         pairs = [cast(nn.ModuleList, pair) for pair in subnet.pairs]
-        self.head = folded(subnet.head, 0)
-        place = subnet.place
-        if place is not None and subnet.modulations is not None and embedding is not None:
-            gain = subnet.modulations[0].head(embedding)[0].chunk(2)[0]  # type: ignore[operator]
-            place = place * (1 + gain)[:, None, None]
-        self.register_buffer("place", None if place is None else place.detach().to(dtype))
+        head, chooser = (subnet.head, None) if subnet.place is None else _placed(subnet.head, subnet.place)
+        self.head = folded(head, 0)
+        self.register_buffer("chooser", None if chooser is None else chooser.to(dtype))
         self.firsts = nn.ModuleList(folded(first, i) for i, (first, _) in enumerate(pairs, 1))
         self.seconds = nn.ModuleList(kind(second, dtype, None, None) for _, second in pairs)
         self.tail = kind(subnet.tail, dtype, None, None)
 
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         height, width = x.shape[-2:]
-        folded = F.pixel_unshuffle(even(x).to(self.dtype), 2).contiguous(memory_format=torch.channels_last)
-        if self.place is None:
-            h = self.head.leaky(folded)
-        else:
-            h = F.leaky_relu_(self.head.linear(folded) + tiled(self.place, *folded.shape[-2:]), SLOPE)
+        return F.pixel_shuffle(self.run(F.pixel_unshuffle(even(x).to(self.dtype), 2)), 2)[..., :height, :width]
+
+    def run(self, folded: Tensor) -> Tensor:
+        """From folded pixels to folded pixels, `[B, C, h, w]` in the subnet's `dtype`."""
+        folded = folded.contiguous(memory_format=torch.channels_last)
+        if self.chooser is not None:
+            chosen = self._chosen(self.chooser, *folded.shape[-2:]).expand(len(folded), -1, -1, -1)
+            folded = torch.cat([folded.permute(0, 2, 3, 1), chosen], -1).permute(0, 3, 1, 2)
+        h = self.head.leaky(folded)
         for first, second in zip(self.firsts, self.seconds, strict=True):
             h = cast(_Convolution, second).plus(cast(_Convolution, first).leaky(h), h)
-        return F.pixel_shuffle(self.tail.linear(h), 2)[..., :height, :width]
+        return self.tail.linear(h)
+
+    @staticmethod
+    def _chosen(chooser: Tensor, height: int, width: int) -> Tensor:
+        side = len(chooser)
+        return chooser.repeat(-(-height // side), -(-width // side), 1)[:height, :width]
+
+
+FOLD = 4
+"""Pixels a side of what a `FullSizeNet`'s subnet sees as one: of the Haar split's 2x2 and of folding's."""
+
+
+def _matrices() -> tuple[Tensor, Tensor]:
+    """`[48, 48]` each: 4x4 pixels (rows, columns, colours) to the folded bands of a Haar split, and back."""
+    pixels = torch.eye(3 * FOLD**2)
+    there = F.pixel_unshuffle(haar.split(pixels.view(-1, FOLD, FOLD, 3).permute(0, 3, 1, 2)), 2)
+    back = haar.merge(F.pixel_shuffle(pixels[..., None, None], 2))
+    return there.flatten(1), back.permute(0, 2, 3, 1).flatten(1)
+
+
+def _filled(x: Tensor) -> Tensor:
+    """`[H, W, …]` with whole folds: as `even` fills up the pixels, and then the 2x2 pixels of the bands."""
+    for axis in (0, 1):
+        for side in (1, 2):
+            if x.shape[axis] % (2 * side):
+                x = torch.cat([x, x.narrow(axis, x.shape[axis] - side, side)], axis)
+    return x
+
+
+def _folds(pixels: Tensor) -> Tensor:
+    """`[H, W, 3]`, whole folds -> `[H / 4, W / 4, 48]`."""
+    h, w = (side // FOLD for side in pixels.shape[:2])
+    words = pixels.reshape(h, FOLD, -1).view(torch.int32)  # bytes are copied four at a time
+    return words.view(h, FOLD, w, -1).transpose(1, 2).reshape(h, w, -1).view(pixels.dtype)
+
+
+def _unfolded(folds: Tensor) -> Tensor:
+    """The inverse of `_folds`."""
+    h, w = folds.shape[:2]
+    words = folds.view(torch.int32).view(h, w, FOLD, -1).transpose(1, 2).reshape(FOLD * h, -1)
+    return words.view(folds.dtype).view(FOLD * h, FOLD * w, 3)
+
+
+class FusedRestorer(nn.Module):
+    """A `FullSizeNet` without blocks at one condition: it adds to 4x4 pixels what its subnet makes of them.
+
+    From pixels to pixels without a Haar band: in half precision these were rounded, and 8 bits are not.
+    """
+
+    def __init__(self, net: FullSizeNet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
+        super().__init__()
+        subnet = cast(FoldedSubnet, copy.deepcopy(net.latent.predict))
+        there, back = (matrix.to(subnet.head.weight) for matrix in _matrices())
+        tail, bias = subnet.tail.weight, cast(Tensor, subnet.tail.bias)
+        subnet.head.weight = nn.Parameter(torch.einsum("ofyx,rf->oryx", subnet.head.weight, there) / 255)
+        subnet.tail.weight = nn.Parameter(255 * torch.einsum("fiyx,fr->riyx", tail, back))
+        subnet.tail.bias = nn.Parameter(255 * bias @ back)
+        self.subnet = FusedSubnet(subnet, embedding, dtype, joined)
+
+    def downscale(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """`x` itself."""
+        return x
+
+    def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
+        """As `FullSizeNet.upscale`, of one picture: `[1, 3, H, W]` in [0, 1]."""
+        restored = self._restored(lr[0].permute(1, 2, 0) * 255)
+        return restored.permute(2, 0, 1)[None, :, : lr.shape[2], : lr.shape[3]] / 255
+
+    def restored(self, pixels: Tensor) -> Tensor:
+        """uint8 `[H, W, 3]` -> uint8 `[H, W, 3]`."""
+        return self._restored(pixels)[: pixels.shape[0], : pixels.shape[1]]
+
+    def _restored(self, pixels: Tensor) -> Tensor:
+        """Levels `[H, W, 3]` -> restored ones of whole folds, in the same type."""
+        folds = _folds(_filled(pixels))
+        added = self.subnet.run(folds.to(self.subnet.dtype).permute(2, 0, 1)[None])
+        levels = added[0].permute(1, 2, 0).float().add_(folds)
+        if not pixels.is_floating_point():
+            levels = levels.round_().clamp_(0, 255).to(pixels.dtype)
+        return _unfolded(levels)
 
 
 @torch.no_grad()
-def at(net: Net, condition: Tensor, dtype: torch.dtype, joined: bool) -> Net:
+def at(net: Net, condition: Tensor, dtype: torch.dtype, joined: bool) -> Net | FusedRestorer:
     """A network that does at one `condition` `[1]` what `net` does, its folded subnets in `dtype`.
 
     `joined`: by oneDNN, in steps that are joined, which takes a CPU where it is `available`; else by plain
     convolutions, which any device and compiler takes.
     """
     embedding = net.embedding(condition) if net.embedding else None
+    if isinstance(net, FullSizeNet) and net.config.identity and isinstance(net.latent.predict, FoldedSubnet):
+        return FusedRestorer(net, embedding, dtype, joined)
     folded = (module for module in net.modules() if isinstance(module, FoldedSubnet))
     others: dict[int, Any] = {id(module): FusedSubnet(module, embedding, dtype, joined) for module in folded}
     return copy.deepcopy(net, others)  # a copy with others in the place of some
