@@ -47,7 +47,8 @@ def test_options_that_came_later_encode_no_archive_again() -> None:
         return job_of(build_parser().parse_args(["batch", "a", "b", *options])).params
 
     model = ("--model", "sain-x2-lite-42dba329")
-    assert digest(*model) == "9ecf675398d2c965", "what it was before there was --downscaler"
+    assert digest(*model) == "9ecf675398d2c965", "what it was before there was --downscaler, or --tune"
+    assert digest("--tune", "psnr") != digest("--tune", "eye") != digest("--scale", "1")
     assert digest(*model, "-q", "60") != digest(*model)
 
 

@@ -15,7 +15,8 @@ import codec
 from codec import carriers, scaling
 from codec.cli import main
 from codec.jpeg.tables import STANDARD
-from codec.models import registry
+from codec.models import choice, registry
+from codec.models.choice import Row
 from codec.models.configs import CONFIGS
 from codec.models.description import describe
 from codec.models.sain import SAINet
@@ -211,6 +212,43 @@ def test_on_the_command_line(tmp_path: Any) -> None:
         out = tmp_path / f"{scale}.jpg"
         assert main(["encode", photo, str(out), "--scale", scale]) == 0
         assert pixels_of(out).shape[1] in sizes
+    assert main(["encode", photo, str(tmp_path / "tuned.jpg"), "--tune", "psnr"]) == 0
+    assert codec.inspect(tmp_path / "tuned.jpg").header.model == "sain-x2-lite-42dba329"
     assert main(["encode", photo, str(tmp_path / "x.jpg"), "--scale", "1", "--model", "sain-x2-lite"]) == 1
     with pytest.raises(SystemExit):
         main(["encode", photo, str(tmp_path / "x.jpg"), "--scale", "3"])
+
+
+@pytest.mark.parametrize(
+    ("scale", "tune", "model"),
+    [
+        (1, "eye", "sain-x1-lite"),
+        (2, None, "sain-x2-lite"),
+        (2, "psnr", "sain-x2-lite-42dba329"),
+        (4, "eye", "sain-x4-lite"),
+        (4, "psnr", "sain-x4-lite-ad797bf9"),
+    ],
+)
+def test_a_tune_chooses_weights(scale: Any, tune: Any, model: str, one_photo: Pixels) -> None:
+    data = codec.encode(one_photo, 60, scale=scale, tune=tune)
+    assert data == codec.encode(one_photo, 60, model=model)
+    _, header = codec.encode_detached(one_photo, 60, scale=scale, tune=tune)
+    assert header.model == registry.resolve(model)
+    assert [data] == list(codec.encode_batch([one_photo], 60, scale=scale, tune=tune))
+
+
+def test_what_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = (Row(2, "sain-x2-nobody-has", "psnr", ("webp",)), Row(2, "sain-x2-base", formats=("webp",)), *choice.TABLE)
+    monkeypatch.setattr(choice, "TABLE", best)
+    assert scaling.models_of(2, tune="psnr", format="webp") == ("sain-x2-base",)
+    assert scaling.models_of(2, tune="psnr") == ("sain-x2-lite-42dba329",)
+    assert scaling.models_of("auto", format="png") == ("plain", "sain-x2-lite", "sain-x4-lite")
+    assert scaling.models_of("auto") == ("plain", "sain-x1-lite", "sain-x2-lite", "sain-x4-lite")
+
+
+@pytest.mark.parametrize(("tune", "said"), [("ear", "tune must be one of eye, psnr"), ([], "tune must be one of")])
+def test_no_other_tunes(tune: Any, said: str) -> None:
+    with pytest.raises(codec.CodecError, match=said):
+        codec.encode("missing.png", tune=tune)
+    with pytest.raises(codec.CodecError, match="tune='psnr' and model='sain-x2-lite' exclude each other"):
+        codec.encode("missing.png", tune="psnr", model="sain-x2-lite")
