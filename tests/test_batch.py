@@ -255,6 +255,14 @@ def test_verify(tree: Path, tmp_path: Path, capsys: Capture) -> None:
     assert json.loads(captured.out)["failed"] == 1
 
 
+def test_full_size_files_are_verified(tree: Path, tmp_path: Path, capsys: Capture) -> None:
+    batch(tree, tmp_path / "dst", "-q", "80", "--scale", "1", "--tune", "eye", code=1)
+    assert {row.stored_width for row in rows(tmp_path / "dst").values() if row.status == "ok"} == {192}
+    capsys.readouterr()
+    batch(tree, tmp_path / "dst", "--verify", "--min-psnr", "33")
+    assert told(capsys)["verified"] == 2
+
+
 def test_transparency_is_verified_as_it_was_kept(tmp_path: Path, capsys: Capture) -> None:
     src, dst = tmp_path / "src", tmp_path / "dst"
     src.mkdir()
