@@ -151,8 +151,8 @@ def _matrices() -> tuple[Tensor, Tensor]:
 
 
 def _filled(x: Tensor) -> Tensor:
-    """`[H, W, …]` with whole folds: as `even` fills up the pixels, and then the 2x2 pixels of the bands."""
-    for axis in (0, 1):
+    """`[B, H, W, 3]` with whole folds: as `even` fills up the pixels, and then the 2x2 pixels of the bands."""
+    for axis in (1, 2):
         for side in (1, 2):
             if x.shape[axis] % (2 * side):
                 x = torch.cat([x, x.narrow(axis, x.shape[axis] - side, side)], axis)
@@ -160,17 +160,17 @@ def _filled(x: Tensor) -> Tensor:
 
 
 def _folds(pixels: Tensor) -> Tensor:
-    """`[H, W, 3]`, whole folds -> `[H / 4, W / 4, 48]`."""
-    h, w = (side // FOLD for side in pixels.shape[:2])
-    words = pixels.reshape(h, FOLD, -1).view(torch.int32)  # bytes are copied four at a time
-    return words.view(h, FOLD, w, -1).transpose(1, 2).reshape(h, w, -1).view(pixels.dtype)
+    """`[B, H, W, 3]`, whole folds -> `[B, H / 4, W / 4, 48]`."""
+    b, h, w = len(pixels), pixels.shape[1] // FOLD, pixels.shape[2] // FOLD
+    words = pixels.reshape(b, h, FOLD, -1).view(torch.int32)  # bytes are copied four at a time
+    return words.view(b, h, FOLD, w, -1).transpose(2, 3).reshape(b, h, w, -1).view(pixels.dtype)
 
 
 def _unfolded(folds: Tensor) -> Tensor:
     """The inverse of `_folds`."""
-    h, w = folds.shape[:2]
-    words = folds.view(torch.int32).view(h, w, FOLD, -1).transpose(1, 2).reshape(FOLD * h, -1)
-    return words.view(folds.dtype).view(FOLD * h, FOLD * w, 3)
+    b, h, w = folds.shape[:3]
+    words = folds.view(torch.int32).view(b, h, w, FOLD, -1).transpose(2, 3).reshape(b, FOLD * h, -1)
+    return words.view(folds.dtype).view(b, FOLD * h, FOLD * w, 3)
 
 
 class FusedRestorer(nn.Module):
@@ -194,22 +194,17 @@ class FusedRestorer(nn.Module):
         return x
 
     def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
-        """As `FullSizeNet.upscale`, of one picture: `[1, 3, H, W]` in [0, 1]."""
-        restored = self._restored(lr[0].permute(1, 2, 0) * 255)
-        return restored.permute(2, 0, 1)[None, :, : lr.shape[2], : lr.shape[3]] / 255
+        """As `FullSizeNet.upscale`: `[B, 3, H, W]` in [0, 1]."""
+        return self.restored(lr.permute(0, 2, 3, 1) * 255).permute(0, 3, 1, 2) / 255
 
     def restored(self, pixels: Tensor) -> Tensor:
-        """uint8 `[H, W, 3]` -> uint8 `[H, W, 3]`."""
-        return self._restored(pixels)[: pixels.shape[0], : pixels.shape[1]]
-
-    def _restored(self, pixels: Tensor) -> Tensor:
-        """Levels `[H, W, 3]` -> restored ones of whole folds, in the same type."""
+        """Levels 0…255 `[B, H, W, 3]`, uint8 or not -> restored ones of the same type."""
         folds = _folds(_filled(pixels))
-        added = self.subnet.run(folds.to(self.subnet.dtype).permute(2, 0, 1)[None])
-        levels = added[0].permute(1, 2, 0).float().add_(folds)
+        added = self.subnet.run(folds.to(self.subnet.dtype).permute(0, 3, 1, 2))
+        levels = added.permute(0, 2, 3, 1).float().add_(folds)
         if not pixels.is_floating_point():
             levels = levels.round_().clamp_(0, 255).to(pixels.dtype)
-        return _unfolded(levels)
+        return _unfolded(levels)[:, : pixels.shape[1], : pixels.shape[2]]
 
 
 @torch.no_grad()

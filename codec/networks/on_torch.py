@@ -64,7 +64,7 @@ class TorchNetwork:
     def upscale(self, lr: Pixels, condition: float) -> Pixels:
         net = self._at(condition)
         if isinstance(net, fused.FusedRestorer):
-            return _array(net.restored(self._pixels(lr)))
+            return _array(net.restored(self._pixels(lr)[None])[0])
         return self._run("upscale", condition, self._tensor(lr))
 
     def _at(self, condition: float) -> "Net | fused.FusedRestorer":
