@@ -28,8 +28,8 @@ TINY = 1e-20
 STRIP = 256
 """Rows of a large picture that are blurred in one matrix product."""
 Borders = Literal["picture", "crop"]
-"""What lies beyond the left and right border: nothing, as the usual package has it of whole pictures, or a mirror image,
-as above and below: crops have more border than pictures, and "nothing" hides errors there."""
+"""What lies beyond the left and right border: nothing, as the usual package has it of whole pictures, or a mirror
+image, as above and below: crops have more border than pictures, and "nothing" hides errors there."""
 
 _BIAS = 0.0037930732552754493
 _ABSORBANCE = (
@@ -53,6 +53,7 @@ _WEIGHTS = """
 95.1080498811086 .9863978034400682 .9834382792465353 .0012286405048278493 171.2667255897307 .9807858872435379 0 0 0
 .0005130064588990679 0 .00010854057858411537
 """
+
 
 def to_linear(srgb: Tensor) -> Tensor:
     """Light of sRGB values, both in [0, 1] (IEC 61966-2-1)."""

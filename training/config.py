@@ -1,5 +1,6 @@
 """What a training run is made of, and the runs that this project keeps."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,13 +19,15 @@ class TrainConfig:
     validation: Path = Path("../shared/data/kodak")
     """Folder of pictures for the validation curve."""
     validation_pictures: int = 6
-    """How many of them, in the order of their names."""
+    """How many of them, in the order of their names; 0: no curves."""
     init: Path | None = None
     """Exported weights (.safetensors) to start from instead of random ones."""
 
     minutes: float = 60.0
     """Budget in minutes of training, without compiling (on a CPU: of its work); the learning rate reaches its end with
     whichever budget ends first."""
+    within: float = math.inf
+    """Minutes from the start, photos and compiling included, into which the budget is cut."""
     steps: int = 10_000_000
     """Budget in optimiser steps."""
     batch: int = 8
@@ -77,6 +80,8 @@ class TrainConfig:
 
     device: str = "cpu"
     """"cpu" or "cuda"; under torchrun each process takes the GPU of its local rank."""
+    capture: bool = True
+    """Record the step as a CUDA graph and replay it, on one GPU."""
     compile: bool = True
     """Use torch.compile: halves the step, costs about 1.5 minutes at the start."""
     threads: int = 1
@@ -97,6 +102,10 @@ _LOSSLESS_X4 = _LOSSLESS | {"crop": 144, "latent": 1 - 1 / 16}
 _HCFLOW = _LOSSLESS | {"guidance": 0.05, "latent": 1e-5, "lr": 2.5e-3, "compile": False}
 
 RECIPES: dict[str, tuple[str, TrainConfig]] = {
+    "sain-x1-lite": (
+        "an ordinary full-size picture, of which the decoder restores more than viewers show",
+        TrainConfig(model="sain-x1-lite", out=Path("runs/sain-x1-lite"), quality=(12.0, 97.0), eye=0.75, flat=False),
+    ),
     "sain-x2-lite": ("our default network, on one CPU core", TrainConfig()),
     "sain-x2-lite-gpu": (
         "the same on a GPU, larger batches and crops",

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset
 from tqdm import tqdm
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif"}
 HALVE_ABOVE = 1200
 """Photos whose shorter side exceeds this are also used at half size: sharper, closer to what evaluation sets hold."""
 

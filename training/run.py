@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from codec.models.config import SAINConfig
 from codec.models.configs import CONFIGS
@@ -59,8 +58,8 @@ def make_objective(config: TrainConfig) -> Objective:
     elif config.objective == "lossless":
         objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers, config.sampled)
     else:
-        weights = config.guidance, config.chroma_guidance
-        objective = RateDistortion(model, MARGIN, *weights, config.carriers, config.rate, config.eye, config.shown)
+        guidance = config.guidance, config.chroma_guidance
+        objective = RateDistortion(model, MARGIN, *guidance, config.carriers, config.rate, config.eye, config.shown)
         if not config.flat:
             objective.start_from_standard_tables()
     if config.init is not None:
@@ -79,22 +78,34 @@ def make_optimizers(config: TrainConfig, objective: Objective) -> list[torch.opt
     parameters = [p for p in objective.parameters() if p.requires_grad]
     by_muon = [p for p in parameters if p.ndim == 4 and config.optimizer == "muon"]
     by_adam = [p for p in parameters if p.ndim != 4 or config.optimizer == "adam"]
-    adam = torch.optim.Adam(by_adam, lr=config.lr)
-    return [adam, Muon(by_muon, lr=config.lr)] if by_muon else [adam]
+    on_gpu = objective.tables.is_cuda
+    rate = torch.zeros((), device=objective.tables.device) if on_gpu else 0.0
+    adam = torch.optim.Adam(by_adam, lr=rate, capturable=on_gpu)
+    return [adam, Muon(by_muon, lr=rate)] if by_muon else [adam]
 
 
-def step_if_finite(
-    optimizers: Iterable[torch.optim.Optimizer], parameters: Iterable[Tensor], clip: float, rate: float
-) -> None:
-    """A step at learning rate `rate` from the gradients at hand, cut to a norm of `clip`; none if it is not finite.
-
-    The gradients are gone afterwards.
-    """
-    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
+def set_rate(optimizers: Iterable[torch.optim.Optimizer], rate: float) -> None:
+    """The learning rate of the steps to come. On a GPU it lies there, for captured steps to read."""
     for optimizer in optimizers:
-        optimizer.param_groups[0]["lr"] = rate
-        if norm.isfinite():
-            optimizer.step()
+        for group in optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+
+def step_if_finite(optimizers: Iterable[torch.optim.Optimizer], parameters: Iterable[Tensor], clip: float) -> None:
+    """A step from the gradients at hand, cut to a norm of `clip`; zeros take their place if that is not finite.
+
+    It is decided where they lie, for reading it back would make a GPU wait. The gradients are gone afterwards.
+    """
+    parameters = [p for p in parameters if p.grad is not None]
+    norm = torch.nn.utils.clip_grad_norm_(parameters, clip)
+    for p in parameters:
+        if p.grad is not None:
+            p.grad.copy_(torch.where(norm.isfinite(), p.grad, 0.0))
+    for optimizer in optimizers:
+        optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
 
@@ -125,7 +136,7 @@ class Run:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.objective = make_objective(config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = AveragedModel(self.objective, multi_avg_fn=get_ema_multi_avg_fn(config.ema))  # type: ignore[no-untyped-call]
+        self._average = copy.deepcopy(self.objective).requires_grad_(False)
         self.optimizers = make_optimizers(config, self.objective)
         self.grid = OnGrid(self.objective.model.parameters(), config.bits)
         self.step, self.seconds = 0, 0.0
@@ -141,10 +152,9 @@ class Run:
     @property
     def average(self) -> Objective:
         """The objective with averaged weights, on their grid if the run has one."""
-        average = cast(Objective, self._average.module)
         if not self.config.bits:
-            return average
-        average = copy.deepcopy(average)
+            return self._average
+        average = copy.deepcopy(self._average)
         OnGrid(average.model.parameters(), self.config.bits).put()
         return average
 
@@ -156,11 +166,12 @@ class Run:
             seconds = clock.item()
         self.seconds += seconds
 
-    def update(self, rate: float) -> None:
-        """One optimiser step from the gradients at hand, at learning rate `rate`."""
-        step_if_finite(self.optimizers, self.objective.parameters(), self.config.clip, rate)
-        self._average.update_parameters(self.objective)
-        self.step += 1
+    @torch.no_grad()
+    def update(self) -> None:
+        """One optimiser step from the gradients at hand, at the learning rate that is set."""
+        step_if_finite(self.optimizers, self.objective.parameters(), self.config.clip)
+        mean, now = list(self._average.parameters()), list(self.objective.parameters())
+        torch._foreach_lerp_(mean, now, 1 - self.config.ema)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to log.jsonl."""

@@ -12,8 +12,9 @@ that the package ships.
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,10 +25,12 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from training.captured import Captured
 from training.config import RECIPES, TrainConfig
 from training.data import Crops, load_pictures
-from training.losses import Losses, Published, RateDistortion, percent_of
-from training.run import Run, check
+from training.device_crops import DeviceCrops
+from training.losses import Losses, Objective, Published, RateDistortion, percent_of
+from training.run import Run, check, set_rate
 from training.validate import LosslessValidation, Validation
 
 LOG_EVERY = 200  # steps
@@ -63,6 +66,12 @@ def batches_of(run: Run) -> Iterator[Tensor]:
         yield x.contiguous(memory_format=torch.channels_last)
 
 
+def device_batches(run: Run) -> Callable[[], Tensor]:
+    """The same, cut on the GPU."""
+    config = run.config
+    return DeviceCrops(load_pictures(config.data, config.crop), config.crop, config.batch, run.device)
+
+
 def parallel(run: Run) -> Any:
     """The objective as it is called: compiled, and shared among processes."""
     forward = torch.compile(run.objective) if run.config.compile else run.objective
@@ -71,13 +80,46 @@ def parallel(run: Run) -> Any:
     return DistributedDataParallel(forward, device_ids=[run.local] if run.device.type == "cuda" else None)
 
 
+def make_step(run: Run) -> Callable[[], Tensor]:
+    """What draws a batch, and moves the weights by it; returns the `Losses` as a tensor.
+
+    On one GPU it is captured, unless samples go through real encoders, which run on the CPU.
+    """
+    config, scale = run.config, run.objective.model.config.scale
+    alone = run.device.type == "cuda" and run.world == 1
+    captured = alone and config.capture and not config.carriers and not config.bits
+    draw, forward = device_batches(run) if captured else batches_of(run).__next__, parallel(run)
+
+    def step() -> Tensor:
+        x = draw()
+        reference = x if scale == 1 else F.interpolate(x, scale_factor=1 / scale, mode="bicubic", antialias=True)
+        percent = percent_of(torch.empty(len(x), device=run.device).uniform_(*config.quality))
+        run.grid.put()
+        with torch.autocast(run.device.type, torch.bfloat16):
+            losses: Losses = forward(x, reference, percent)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        run.grid.take()
+        run.update()
+        return torch.stack(losses).detach()
+
+    return Captured(step) if captured else step
+
+
+def validation_of(run: Run) -> Callable[[Objective], dict[str, Any]] | None:
+    """What measures the run's curve; None where no pictures are asked for."""
+    if not run.config.validation_pictures:
+        return None
+    measured = Validation if isinstance(run.objective, RateDistortion | Published) else LosslessValidation
+    return measured(run.config.validation, run.config.validation_pictures)
+
+
 def train(config: TrainConfig) -> None:
     """Run until the budget is spent; leaves checkpoint.pt, log.jsonl and config.json in `config.out`."""
+    began = time.monotonic()
     run = Run(config)
-    batches, forward = batches_of(run), parallel(run)
-    measured = Validation if isinstance(run.objective, RateDistortion | Published) else LosslessValidation
-    validation = measured(config.validation, config.validation_pictures)
-    scale, budget = run.objective.model.config.scale, 60 * config.minutes
+    step, validation = make_step(run), validation_of(run)
+    config = replace(config, minutes=min(config.minutes, config.within - (time.monotonic() - began) / 60))
+    budget = 60 * config.minutes
     next_validation = run.seconds + 60 * config.validate_every
     next_save = run.seconds + 60 * SAVE_EVERY
     bar = tqdm(total=config.minutes, initial=run.seconds / 60, unit="min", disable=True if run.rank else None)
@@ -90,16 +132,9 @@ def train(config: TrainConfig) -> None:
             rate = learning_rate(config, run.step, run.seconds)
             if isinstance(run.objective, RateDistortion):
                 run.objective.absolute.fill_(progress(config, run.step, run.seconds) < config.l1)
-            x = next(batches)
-            reference = F.interpolate(x, scale_factor=1 / scale, mode="bicubic", antialias=True)
-            percent = percent_of(torch.empty(config.batch).uniform_(*config.quality)).to(run.device)
-            run.grid.put()
-            with torch.autocast(run.device.type, torch.bfloat16):
-                losses: Losses = forward(x, reference, percent)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            run.grid.take()
-            run.update(rate)
-            window.append(torch.stack(losses).detach())
+            set_rate(run.optimizers, rate)
+            window.append(step())
+            run.step += 1
             spent = seconds_of(config) - started if run.step > first else 0.0  # compiling is not training
             run.spend(spent)
             bar.update(spent / 60)
@@ -109,7 +144,7 @@ def train(config: TrainConfig) -> None:
                 window.clear()
                 run.log({"lr": rate, **{k: round(v, 4) for k, v in zip(Losses._fields, means, strict=True)}})
                 bar.set_postfix(loss=f"{means[0]:.3f}")
-            if run.rank == 0 and run.seconds >= next_validation:
+            if validation and run.rank == 0 and run.seconds >= next_validation:
                 next_validation += 60 * config.validate_every
                 run.log({"validation": validation(run.average)})
             if run.seconds >= next_save:
@@ -118,7 +153,7 @@ def train(config: TrainConfig) -> None:
     except KeyboardInterrupt:
         tqdm.write(f"stopped after step {run.step}; start again to go on from there")
     run.save()
-    if run.rank == 0:
+    if validation and run.rank == 0:
         run.log({"validation": validation(run.average)})
     bar.close()
     if run.world > 1:

@@ -29,7 +29,7 @@ from codec.transfer.apply import Aligned, align, to_tensor, warped
 from codec.transfer.bands import CORRELATION, evidence, without_known
 from codec.transfer.matching import features_of
 from codec.transfer.network import STRIDE, TransferConfig, TransferNet
-from training.run import append_record, step_if_finite, write_checkpoint
+from training.run import append_record, set_rate, step_if_finite, write_checkpoint
 from training.texture import texture_distance
 from training.transfer_data import Warp, other_photo, prepared, with_another_object
 
@@ -232,7 +232,8 @@ class Run:
         """One step of the stage's optimiser."""
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer = self.optimizers[self.stage]
-        step_if_finite([optimizer], optimizer.param_groups[0]["params"], 1.0, self.rate())
+        set_rate([optimizer], self.rate())
+        step_if_finite([optimizer], optimizer.param_groups[0]["params"], 1.0)
         for mean, value in zip(self.average.parameters(), self.net.parameters(), strict=True):
             mean.lerp_(value.detach(), 1 - EMA)
         self.step += 1

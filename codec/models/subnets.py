@@ -141,5 +141,5 @@ def make_subnet(spec: str, inputs: int, outputs: int, modulated: bool) -> nn.Mod
         return FoldedSubnet(inputs, outputs, width or 0, depth or 0, modulated, grid)
     if (match := re.fullmatch(r"pointwise-(\d+)", spec)) and not modulated:
         return PointwiseSubnet(inputs, outputs, int(match[1]))
-    choices = "dense-GROWTH, folded-WIDTHxDEPTH[-gridSIDE], pointwise-WIDTH (unmodulated) or none"
-    raise ValueError(f"unknown subnet {spec!r}: choose {choices}")
+    known = "dense-GROWTH, folded-WIDTHxDEPTH[-gridSIDE], pointwise-WIDTH (unmodulated) or none"
+    raise ValueError(f"unknown subnet {spec!r}: choose {known}")
