@@ -122,7 +122,7 @@ def test_effort(name: str, one_photo: Pixels) -> None:
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_stale_copies(name: str, encoded: bytes, one_photo: Pixels) -> None:
-    change = CHANGES[name]
+    change: Any = CHANGES[name]
     if name == "larger":
         change = {"change": lambda img: img.resize((384, 288)), "quality": 90}
     data = resaved(encoded, **change)
