@@ -12,6 +12,7 @@ from codec.carriers.base import Form, Options, Subsampling
 from codec.encoding import Detached, Job, rescaler_of
 from codec.errors import CodecError
 from codec.header import Header
+from codec.models.choice import Tune
 from codec.models.config import Downscaler
 from codec.networks import Backend, Engine, Precision
 from codec.opening import OnStale
@@ -43,6 +44,7 @@ def encode(
     header: Form = "xmp",
     strip: str | Collection[str] = (),
     scale: Scale | None = None,
+    tune: Tune | None = None,
     model: str | None = None,
     downscaler: Downscaler | None = None,
     max_pixels: int | None = None,
@@ -68,11 +70,15 @@ def encode(
     * `subsampling`: of chroma, `"4:2:0"` or `"4:4:4"`; the format's usual one unless given.
     * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.
     * `strip`: what to leave out of the user's metadata, see `codec.metadata.strip`.
-    * `scale`: how many times smaller a side of the file is: 2 unless given, or 4; 1 is the plain full-size file of the
-      format; `"auto"` tries all and takes the best: the one with the least squared error plus `quality`'s price of its
-      bits (that of the scale 2; each scale at qualities of its own), with `max_bytes` and `bpp` the highest PSNR, with
-      `psnr` the fewest bytes. It takes several times as long.
-    * `model`: a name of `codec.models.registry.available()`, with or without hash, instead of a scale. Some know of no
+    * `scale`: how many times smaller a side of the file is: 2 unless given, or 4; 1 is a file of full size, of which
+      the decoder restores more than viewers show (a PNG shows all: it comes back as it is); `"auto"` tries all, and the
+      plain file, and takes the best: the one with the least squared error plus `quality`'s price of its bits (that of
+      the scale 2; each scale at qualities of its own), with `max_bytes` and `bpp` the highest PSNR, with `psnr` the
+      fewest bytes. It takes several times as long.
+    * `tune`: what the restored picture is to be best by, `"eye"` (unless given) or `"psnr"`: which weights of a scale
+      are taken, see `codec.models.choice`.
+    * `model`: instead of scale and tune, a name of `codec.models.registry.available()`, with or without hash, or
+      `"plain"`: an ordinary file of full size that comes back as viewers show it, without a network. Some know of no
       compression and are for PNG only (`irn-x2`, `irn-x4`, `dlv-irn-x4`, `hcflow-x4`); they warn.
     * `downscaler`: whose LR picture to aim at, `"bicubic"`, `"lanczos"` or `"area"`: only for models that know of them
       (`dlv-irn-x4`; the others aim at bicubic).
@@ -88,7 +94,7 @@ def encode(
     network passes, most often one (bytes) or four (dB). Raises `CodecError`, for a target out of reach too.
     """
     _check("header", header, Form)
-    wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
+    wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model, tune, format)
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form=header)
     engine = Engine(device, backend, precision)
@@ -117,6 +123,7 @@ def encode_detached(
     subsampling: Subsampling | None = None,
     strip: str | Collection[str] = (),
     scale: Scale | None = None,
+    tune: Tune | None = None,
     model: str | None = None,
     downscaler: Downscaler | None = None,
     max_pixels: int | None = None,
@@ -130,7 +137,7 @@ def encode_detached(
     `Header.to_json` and `from_json` carry it there and back; `decode(data, header=…)` needs it. Transparency stays in
     the file's XMP.
     """
-    wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model)
+    wish, models = Wish.of(quality, max_bytes, bpp, psnr), scaling.models_of(scale, model, tune, format)
     effort = whole("effort", effort, 0, 9)
     options = Options(subsampling=subsampling, form="none")
     engine = Engine(device, backend, precision)

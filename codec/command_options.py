@@ -6,6 +6,7 @@ from typing import Any, get_args
 from codec.carriers.base import Form, Subsampling
 from codec.metadata import Strip
 from codec.models import registry
+from codec.models.choice import Tune
 from codec.models.config import Downscaler
 from codec.networks import Backend, Precision
 from codec.scaling import Scale
@@ -37,7 +38,8 @@ def encode_options() -> argparse.ArgumentParser:
     options.add_argument(
         "--scale", type=_scale, choices=get_args(Scale), help="of a side; auto tries all of them (default: 2)"
     )
-    options.add_argument("--model", help=f"instead of a scale (default: {registry.DEFAULT})")
+    options.add_argument("--tune", choices=get_args(Tune), help="what the restored picture is best by (default: eye)")
+    options.add_argument("--model", help=f"instead of scale and tune (default: {registry.DEFAULT})")
     options.add_argument(
         "--downscaler", choices=get_args(Downscaler), help="whose LR picture to aim at (models that know of them)"
     )
@@ -56,5 +58,17 @@ def limits() -> argparse.ArgumentParser:
 
 def options_of(args: argparse.Namespace) -> dict[str, Any]:
     """Keyword arguments of `codec.encode`, without format and header."""
-    names = ("quality", "max_bytes", "bpp", "psnr", "effort", "subsampling", "strip", "scale", "model", "downscaler")
+    names = (
+        "quality",
+        "max_bytes",
+        "bpp",
+        "psnr",
+        "effort",
+        "subsampling",
+        "strip",
+        "scale",
+        "tune",
+        "model",
+        "downscaler",
+    )
     return {name: getattr(args, name) for name in (*names, *LIMITS)}

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 PROBED = 0.1
 """Share of coefficients that are moved at once to measure curvature."""
 CORE, CONTEXT = 256, 32
-"""LR pixels a side of a window, and of what is restored around it; multiples of 16. Errors are counted in half of
-the context: beyond, the window's own border disturbs the picture more than a coefficient does."""
+"""Pixels of the last Haar level a side of a window, and of what is restored around it; multiples of 16. Errors are
+counted in half of the context: beyond, the window's own border disturbs the picture more than a coefficient does."""
 
 Array = npt.NDArray[np.float32]
 
@@ -36,18 +36,22 @@ class Window:
     measured: Box
 
 
-def windows(size: tuple[int, int]) -> Iterator[Window]:
-    """Of an LR picture of `size` (width, height); one for a picture not much larger than a window."""
+def windows(size: tuple[int, int], grain: int = 1) -> Iterator[Window]:
+    """Of an LR picture of `size` (width, height); one for a picture not much larger than a window.
+
+    `grain`: LR pixels a side of a pixel of the network's last Haar level.
+    """
+    core, context = CORE * grain, CONTEXT * grain
 
     def spans(length: int) -> list[tuple[slice, slice, slice]]:
         padded = -(-length // 16) * 16
-        step = CORE if padded > CORE * 3 // 2 else padded
+        step = core if padded > core * 3 // 2 else padded
         cores = [(start, min(start + step, padded)) for start in range(0, padded, step)]
 
         def around(start: int, stop: int, by: int) -> slice:
             return slice(max(0, start - by), min(padded, stop + by))
 
-        return [(slice(a, b), around(a, b, CONTEXT), around(a, b, CONTEXT // 2)) for a, b in cores]
+        return [(slice(a, b), around(a, b, context), around(a, b, context // 2)) for a, b in cores]
 
     for y in spans(size[1]):
         for x in spans(size[0]):

@@ -93,6 +93,10 @@ class Encoder:
             if not self.carrier.transparent:
                 self.pixels = alphas.hide(picture.pixels, alpha)
         known = describe(self.model)
+        if self.model != registry.PLAIN and known.scale == 1 and not self.carrier.lossy:
+            raise CodecError(
+                f"a full-size {self.carrier.name} loses nothing that {self.model} could restore: take model='plain'"
+            )
         if known.lossless and self.carrier.lossy:
             warn_caller(f"{self.model} knows of no compression and restores little of lossy files: take format='png'")
         self.lr_size = lr_size(self.size, known.scale)
@@ -117,6 +121,11 @@ class Encoder:
             raise CodecError(f"downscaler must be one of {names}, not {self.job.downscaler!r}")
         if not describe(self.model).dual:
             raise CodecError(f"{self.model} cannot aim at a downscaler: leave it out, or use model='dlv-irn-x4'")
+
+    @property
+    def identity(self) -> bool:
+        """Whether the LR picture is the photo itself, at any quality."""
+        return describe(self.model).identity
 
     @property
     def rescaler(self) -> "Rescaler | Plain":
@@ -145,7 +154,7 @@ class Encoder:
 
     def downscaled(self, quality: float) -> Pixels:
         """The LR picture `[h, w, 3]` or `[h, w]` as the network makes it for a quality."""
-        self.passes += self.model != registry.PLAIN
+        self.passes += not self.identity
         job, condition = self.job, self.condition(quality)
         return self.rescaler.downscale(self.pixels, condition, progress=job.progress, downscaler=job.downscaler)
 
@@ -197,8 +206,9 @@ class Encoder:
 
         patch = partial(CodedPatch, code=partial(self.coded, quality)) if self.carrier.lossy else hcd.Patch
         each = hcd.ITERATIONS[self.job.effort]
+        steps = hcd.Iterations(0 if self.identity else each, each)  # what is given to no network is the LR picture
         start = hcd.Start(network, self.pixels, lr, self.condition(quality), self.job.downscaler)
-        better = hcd.collaborative(start, hcd.Iterations(each, each), self.job.progress, patch)
+        better = hcd.collaborative(start, steps, self.job.progress, patch)
         return self.written(better, quality)
 
     def coded(self, quality: float, lr: Pixels) -> tuple[Pixels, int]:

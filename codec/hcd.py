@@ -31,7 +31,7 @@ from codec.jpeg.color import luma, to_byte
 from codec.models import downscalers
 from codec.models.config import Downscaler, Way
 from codec.networks.on_torch import TorchNetwork
-from codec.rescaler import MARGIN, mirrored
+from codec.rescaler import margin_of, mirrored
 
 if TYPE_CHECKING:
     from codec.picture import Pixels
@@ -81,8 +81,9 @@ class Patch:
         measured = clipped(scaled(window.measured, s), photo.shape)
         self.shown = inside(measured, scaled(outer, s))
         self.wanted, self.around = self.tensor(photo[measured]), self.tensor(lr[outer])
-        y, x = (slice(o.start * s, (o.stop + 2 * MARGIN) * s) for o in outer)
-        self.given = self.tensor(mirrored(photo, (y, x), MARGIN * s))
+        self.margin = margin_of(self.net.config)
+        y, x = (slice(o.start * s, (o.stop + 2 * self.margin) * s) for o in outer)
+        self.given = self.tensor(mirrored(photo, (y, x), self.margin * s))
         """What the network is given for the window."""
 
     def tensor(self, pixels: "Pixels") -> Tensor:
@@ -92,7 +93,7 @@ class Patch:
 
     def downscaled(self, given: Tensor) -> Tensor:
         """The network's LR pixels of the window's core, unrounded."""
-        around = slice(MARGIN, -MARGIN)
+        around = slice(self.margin, -self.margin)
         aimed = {}
         if self.downscaler:
             rgb = given.expand(-1, 3, -1, -1) / 255
@@ -168,7 +169,7 @@ def collaborative(
     `patch`: what a window's error is.
     """
     lr = start.lr.copy()  # changed in place: a window sees what those before it have become
-    now, all_windows = replace(start, lr=lr), list(windows((lr.shape[1], lr.shape[0])))
+    now, all_windows = replace(start, lr=lr), list(windows((lr.shape[1], lr.shape[0]), start.network.net.config.grain))
     total, quiet = sum(iterations) * len(all_windows), None if progress else True
     with torch.no_grad(), tqdm(total=total, unit="round", disable=quiet, leave=False) as bar:
         for window in all_windows:

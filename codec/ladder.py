@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from codec.encoding import Detached, Encoder
 from codec.errors import CodecError
-from codec.models import registry
 from codec.picture import Pixels
 
 SLOPE = 0.8
@@ -40,7 +39,7 @@ class Ladder:
 
     def apart(self, one: int, other: int) -> float:
         """Octaves between two rungs; none where the LR picture is the same for all."""
-        if self.encoder.model == registry.PLAIN:
+        if self.encoder.identity:
             return 0.0
         return abs(self.encoder.condition(self.qualities[one]) - self.encoder.condition(self.qualities[other]))
 

@@ -79,8 +79,10 @@ def _secant(ladder: Ladder, sizes: dict[int, float], low: int, high: int) -> int
 def within(ladder: Ladder, limit: int) -> Found:
     """The finest file of at most `limit` bytes, header and metadata included."""
     encoder = ladder.encoder
-    guess = finest(ladder, encoder.reduced(), limit / DETAIL, len(ladder) // 2)
-    rung, best, nearest = guess.rung if guess else 0, None, float("inf")
+    rung, best, nearest = len(ladder) // 2, None, float("inf")
+    if not encoder.identity:
+        guess = finest(ladder, encoder.reduced(), limit / DETAIL, rung)
+        rung = guess.rung if guess else 0
     while encoder.passes < PASSES:
         lr = ladder.downscaled(rung)
         found = finest(ladder, lr, limit, rung)

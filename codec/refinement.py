@@ -109,7 +109,7 @@ def refine(
     """
     distortion = Distortion(network, photo, start, condition)
     levels = tuple(array.copy() for array in start.levels)
-    all_windows = list(windows(start.size))
+    all_windows = list(windows(start.size, network.net.config.grain))
     curvature: list[Array] | None = None
     total, quiet = rounds * len(all_windows), None if progress else True
     with tqdm(total=total, unit="round", disable=quiet, leave=False) as bar:

@@ -24,10 +24,15 @@ from codec.networks.graph_files import WAYS
 from codec.picture import Pixels
 
 MARGIN = 4
-"""LR pixels by which a picture is mirrored outwards before it is downscaled: beyond them, the convolutions' zero
-padding no longer colours the border. Training cuts off the same margin."""
+"""LR pixels, at least, by which a picture is mirrored outwards before it is downscaled: beyond them, the convolutions'
+zero padding no longer colours the border. Training cuts off the same margin."""
 COMPUTED = 512
-"""LR pixels a side of what is computed at once, overlap included: some 300 MB of memory."""
+"""Pixels of the last Haar level a side of what is computed at once, overlap included: some 300 MB of memory."""
+
+
+def margin_of(config: NetworkConfig) -> int:
+    """LR pixels: `MARGIN`, rounded up to the alignment, so that a picture begins where its margin would."""
+    return -(-MARGIN // config.alignment) * config.alignment
 
 
 class Rescaler:
@@ -51,7 +56,9 @@ class Rescaler:
         downscaler: Downscaler | None = None,
     ) -> Pixels:
         """`[H, W, 3]` -> its LR picture `[ceil(H/s), ceil(W/s), 3]`; grey `[H, W]` -> `[ceil(H/s), ceil(W/s)]`."""
-        s, m = self.scale, MARGIN
+        if self.config.identity:
+            return pixels
+        s, m = self.scale, margin_of(self.config)
         w, h = self.lr_size((pixels.shape[1], pixels.shape[0]))
         lr = np.empty((h + 2 * m, w + 2 * m, *pixels.shape[2:]), np.uint8)
         for inner, outer, cut in _shown(self._tiles(lr.shape, "downscale", tile), progress):
@@ -81,8 +88,9 @@ class Rescaler:
         return out[: full[1], : full[0]]
 
     def _tiles(self, shape: tuple[int, ...], way: Way, tile: int | None) -> "Iterator[Tile]":
-        overlap = self.overlap[way]
-        return _tiles(shape[0], shape[1], tile or max(COMPUTED - 2 * overlap, COMPUTED // 2), overlap)
+        overlap, computed = self.overlap[way], COMPUTED * self.config.grain
+        tile = tile or max(computed - 2 * overlap, computed // 2)
+        return _tiles(shape[0], shape[1], tile, overlap, self.config.alignment)
 
 
 def _rgb(pixels: Pixels) -> Pixels:
@@ -127,17 +135,18 @@ def _span(pixels: Pixels, axis: int, first: int, last: int) -> Pixels:
     return np.concatenate(parts, axis)
 
 
-def _tiles(height: int, width: int, tile: int, overlap: int) -> Iterator[Tile]:
+def _tiles(height: int, width: int, tile: int, overlap: int, alignment: int) -> Iterator[Tile]:
     """For each tile: where it lies, what must be computed for it, and where it lies in what was computed.
 
-    Tiles are of equal sizes of at most `tile`, for narrow ones would be mostly overlap, and even as `overlap` is: the
-    2x2 folds of every tile are those of the whole picture. What is no larger than a tile with its overlap is not cut.
+    Tiles are of equal sizes of about `tile`, for narrow ones would be mostly overlap, and multiples of `alignment` as
+    `overlap` is: the 2x2 folds (and coding units) of every tile are those of the whole picture. What is no larger than
+    a tile with its overlap is not cut.
     """
 
     def spans(length: int) -> list[tuple[slice, slice]]:
         count = 1 if length <= tile + 2 * overlap else -(-length // tile)
         result, side = [], -(-length // count)
-        side += side % 2
+        side = -(-side // alignment) * alignment
         for start in range(0, length, side):
             stop = min(start + side, length)
             first, last = max(0, start - overlap), min(length, stop + overlap)

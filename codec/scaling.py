@@ -4,37 +4,44 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
-from codec import rate_control
+from codec import carriers, rate_control
 from codec.encoding import Detached, Encoder, Job, mean_square
 from codec.errors import CodecError
 from codec.ladder import Ladder
-from codec.models import registry
+from codec.models import choice, registry
+from codec.models.choice import Tune
 from codec.models.description import describe
 from codec.picture import read_picture
 from codec.tradeoff import rate_weight
 from codec.wish import Wish
 
 Scale = Literal[1, 2, 4, "auto"]
-MODELS = {1: registry.PLAIN, 2: registry.DEFAULT, 4: "sain-x4-lite"}
-"""By scale; of those not installed, `"auto"` makes do without."""
 STRIDES = {True: (1.0, 0.5, 0.25), False: (0.5,)}
 """Octaves of step by which other qualities are tried: without a network, and with one."""
 
 
-def models_of(scale: Any, model: str | None) -> tuple[str, ...]:
+def models_of(
+    scale: Any = None,
+    model: str | None = None,
+    tune: Tune | None = None,
+    format: str = "jpeg",  # noqa: A002 - Pillow's word for it
+) -> tuple[str, ...]:
     """The models that may make the file, one unless the scale is `"auto"`; raises `CodecError`."""
-    if isinstance(scale, bool) or scale not in (None, "auto", *MODELS):  # True == 1
+    if isinstance(scale, bool) or scale not in (None, *get_args(Scale)):  # True == 1
         raise CodecError(f'scale must be 1, 2, 4 or "auto", not {scale!r}')
+    if tune not in (None, *get_args(Tune)):
+        raise CodecError(f"tune must be one of {', '.join(get_args(Tune))}, not {tune!r}")
     if model is not None:
+        if tune is not None:
+            raise CodecError(f"tune={tune!r} and model={model!r} exclude each other: a model is tuned already")
         own = describe(registry.resolve(model)).scale
         if scale not in (None, own):
             raise CodecError(f"scale={scale!r} and model={model!r}, whose scale is {own}, exclude each other")
         return (model,)
-    if scale == "auto":
-        return tuple(name for name in MODELS.values() if name == registry.PLAIN or name in registry.latest())
-    return (MODELS[scale or 2],)
+    tune, name = tune or "eye", carriers.get(format).name
+    return choice.models_of(tune, name) if scale == "auto" else (choice.model_of(scale or 2, tune, name),)
 
 
 def encode(image: Any, job: Job, wish: Wish, models: tuple[str, ...]) -> Detached:

@@ -14,6 +14,8 @@ RATIOS = {
     "network, decode: paper's over lite's": ("test_networks", "upscale", "sain-x2-paper", "sain-x2-lite", 40),
     "encode 12 MP: ours over Pillow's": ("test_encode", "12 MP", "", "pillow", 20),
     "decode 12 MP: ours over Pillow's": ("test_decode", "12 MP", "", "pillow", 20),
+    "encode 12 MP at scale 1: ours over Pillow's": ("test_full_size", "encode", "ours", "pillow", 4),
+    "decode 12 MP at scale 1: ours over Pillow's": ("test_full_size", "decode", "ours", "pillow", 12),
     "encode many: single calls over batch": ("test_many", "encode", "single calls", "batch", 1.5),
     "decode many: single calls over batch": ("test_many", "decode", "single calls", "batch", 1.5),
 }

@@ -13,6 +13,7 @@ import codec
 from codec import exif as exifs
 from codec.carriers import carriers
 from codec.picture import Picture, read_picture
+from codec.scaling import Scale
 from tests.conftest import PICTURES
 from tests.corpora import installed
 
@@ -44,6 +45,7 @@ Beside the table:
   after the first, both with a warning.
 * `strip="gps"` takes the place out of EXIF and XMP, `"thumbnail"` the small pictures, `"exif"`, `"xmp"` and `"icc"` all
   of each, `"all"` EXIF and XMP. The orientation always stays, for it changes how the picture looks.
+* All of this holds at every scale. At `scale=1`, a PNG keeps every pixel as well.
 """
 
 
@@ -97,9 +99,9 @@ def _heic(rgb: Image.Image, icc: bytes) -> Iterator[tuple[str, bytes, str]]:
     yield "HEIC, turned", out.getvalue(), "libheif turns the pixels; EXIF says upright"
 
 
-def cell(picture: Picture, name: str) -> str:
+def cell(picture: Picture, name: str, scale: Scale) -> str:
     """What came back, in letters."""
-    back = read_picture(codec.decode(codec.encode(picture, format=name)))
+    back = read_picture(codec.decode(codec.encode(picture, format=name, scale=scale)))
     before, after = picture.metadata, back.metadata
     alike = {
         "s": picture.size == back.size,
@@ -113,14 +115,14 @@ def cell(picture: Picture, name: str) -> str:
     return "".join(letter if same else f"({letter})" for letter, same in alike.items() if same is not None)
 
 
-def page() -> str:
-    """The whole page."""
+def page(scale: Scale = 2) -> str:
+    """The whole page, as files of a scale have it."""
     rows = [["input", *CARRIERS, "remark"], ["---"] * (len(CARRIERS) + 2)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, data, remark in inputs():
             picture = read_picture(data)
-            rows.append([name, *(cell(picture, carrier) for carrier in CARRIERS), remark])
+            rows.append([name, *(cell(picture, carrier, scale) for carrier in CARRIERS), remark])
     table = "\n".join("| " + " | ".join(row) + " |" for row in rows)
     return f"{TOP}{table}\n{BOTTOM}"
 

@@ -9,6 +9,7 @@ import zlib
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,8 +57,9 @@ def test_both_backends_make_the_same_pictures(model: str, size: tuple[int, int],
     assert size == (1, 1) or hears == told, "the graph does not hear of the quality"
 
 
-def test_tiles_of_a_graph_leave_no_seam(one_photo: Pixels) -> None:
-    resc = rescaler.load(registry.DEFAULT, Engine("cpu", "onnx"))
+@pytest.mark.parametrize("model", ["sain-x1-lite", registry.DEFAULT])
+def test_tiles_of_a_graph_leave_no_seam(model: str, one_photo: Pixels) -> None:
+    resc = rescaler.load(model, Engine("cpu", "onnx"))
     photo = np.tile(one_photo, (2, 2, 1))[:251, :333]
     whole = resc.downscale(photo, 3.0, tile=10_000)
     assert levels_apart(resc.downscale(photo, 3.0, tile=50), whole) <= 1
@@ -82,8 +84,9 @@ def test_a_graph_serves_other_weights_of_its_network(one_photo: Pixels) -> None:
     assert levels_apart(by_onnx.upscale(lr, 3.0), restored) <= 1
 
 
-def test_one_backend_reads_what_the_other_wrote(one_photo: Pixels) -> None:
-    data = codec.encode(one_photo, 60, backend="onnx")
+@pytest.mark.parametrize("scale", [1, 2])
+def test_one_backend_reads_what_the_other_wrote(scale: Any, one_photo: Pixels) -> None:
+    data = codec.encode(one_photo, 60, backend="onnx", scale=scale)
     by_torch = codec.decode(data, to="numpy", backend="torch")
     assert levels_apart(codec.decode(data, to="numpy", backend="onnx"), by_torch) <= 1
 
@@ -131,8 +134,9 @@ def test_what_is_fused_computes_the_same(model: str, joined: bool, one_photo: Pi
             assert (ready.upscale(low, told) - net.upscale(low, told)).abs().max() < 1e-4
 
 
-def test_folding_is_exact_up_to_rounding() -> None:
-    subnet = make_subnet("folded-8x4", 3, 5, modulated=True).double()
+@pytest.mark.parametrize("spec", ["folded-8x4", "folded-16x2"])
+def test_folding_is_exact_up_to_rounding(spec: str) -> None:
+    subnet = make_subnet(spec, 3, 5, modulated=True).double()
     for parameter in subnet.parameters():
         torch.nn.init.normal_(parameter, 0, 0.1)
     embedding, x = torch.randn(1, 32).double(), torch.rand(2, 3, 7, 10).double()
@@ -141,6 +145,18 @@ def test_folding_is_exact_up_to_rounding() -> None:
         expected = subnet(x, embedding)
         assert (expected - subnet(x, torch.zeros_like(embedding))).abs().max() > 1e-3
         assert (plain(x) - expected).abs().max() < 1e-13
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (5, 6), (33, 31), (64, 47)])
+def test_fused_full_size_networks_take_any_size(size: tuple[int, int], one_photo: Pixels) -> None:
+    net, told = network_of(read_weights(registry.path_of("sain-x1-lite"))), torch.tensor([2.7])
+    part = one_photo[: size[1], : size[0]]
+    with torch.inference_mode():
+        expected = net.upscale(to_tensor(part), told)
+        ready = fused.at(net, told, torch.float32, joined=False)
+        assert (ready.upscale(torch.cat([to_tensor(part)] * 2), told) - expected).abs().max() < 1e-4
+    by_bytes = TorchNetwork(net, torch.device("cpu")).upscale(part, 2.7)
+    assert levels_apart(by_bytes, (255 * expected[0].clamp(0, 1)).round().byte().permute(1, 2, 0).numpy()) <= 1
 
 
 def test_without_onednn_nothing_changes_but_rounding(one_photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,13 +171,14 @@ def test_without_onednn_nothing_changes_but_rounding(one_photo: Pixels, monkeypa
     assert psnr(nets[1].upscale(one_photo, 2.7), expected) > 50
 
 
-def test_half_the_digits_restore_nearly_the_same(one_photo: Pixels) -> None:
-    data = codec.encode(one_photo, 75)
+@pytest.mark.parametrize("scale", [1, 2])
+def test_half_the_digits_restore_nearly_the_same(scale: Any, one_photo: Pixels) -> None:
+    data = codec.encode(one_photo, 75, scale=scale)
     exact = codec.decode(data, to="numpy", backend="torch")
     fast = codec.decode(data, to="numpy", precision="bfloat16")
     assert 1 <= levels_apart(fast, exact) <= 12
     assert psnr(one_photo, fast) > psnr(one_photo, exact) - 0.1
-    assert abs(len(codec.encode(one_photo, 75, precision="bfloat16")) - len(data)) < 0.02 * len(data)
+    assert abs(len(codec.encode(one_photo, 75, precision="bfloat16", scale=scale)) - len(data)) < 0.02 * len(data)
     with pytest.raises(CodecError, match="one of float32, bfloat16"):
         codec.decode(data, precision="int8")  # type: ignore[call-overload]
     with pytest.raises(CodecError, match="needs backend='torch'"):
@@ -186,7 +203,15 @@ def run(env: dict[str, str], *args: str) -> subprocess.CompletedProcess[str]:
 def test_all_but_effort_works_without_torch(without_torch: dict[str, str], tmp_path: Path) -> None:
     photo, out = str(PICTURES / "kodim08-crop.png"), tmp_path / "out.png"
     assert "No module named 'torch'" in run(without_torch, "-c", "import torch").stderr
-    for options in ([], ["--bpp", "0.5"], ["--psnr", "26"], ["--scale", "auto"], ["-f", "webp"], ["--header", "none"]):
+    for options in (
+        [],
+        ["--bpp", "0.5"],
+        ["--psnr", "26"],
+        ["--scale", "auto"],
+        ["--scale", "1"],
+        ["-f", "webp"],
+        ["--header", "none"],
+    ):
         encoded = str(tmp_path / f"{len(list(tmp_path.iterdir()))}.jpg")
         done = run(without_torch, "-m", "codec", "encode", photo, encoded, *options)
         assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ from codec.batch.names import candidates, hidden, safe
 from codec.batch.records import Row
 from codec.batch.stores import LARGEST, LocalStore
 from codec.cli import build_parser, main
+from codec.models import registry
 from tests.conftest import PICTURES, pixels_of, psnr
 
 Capture = pytest.CaptureFixture[str]
@@ -47,7 +48,8 @@ def test_options_that_came_later_encode_no_archive_again() -> None:
         return job_of(build_parser().parse_args(["batch", "a", "b", *options])).params
 
     model = ("--model", "sain-x2-lite-42dba329")
-    assert digest(*model) == "9ecf675398d2c965", "what it was before there was --downscaler"
+    assert digest(*model) == "9ecf675398d2c965", "what it was before there was --downscaler, or --tune"
+    assert digest("--tune", "psnr") != digest("--tune", "eye") != digest("--scale", "1")
     assert digest(*model, "-q", "60") != digest(*model)
 
 
@@ -252,6 +254,16 @@ def test_verify(tree: Path, tmp_path: Path, capsys: Capture) -> None:
     captured = capsys.readouterr()
     assert "one.png: not a picture" in captured.err
     assert json.loads(captured.out)["failed"] == 1
+
+
+def test_full_size_files_are_verified(tree: Path, tmp_path: Path, capsys: Capture) -> None:
+    batch(tree, tmp_path / "dst", "-q", "80", "--scale", "1", "--tune", "eye", code=1)
+    done = [row for row in rows(tmp_path / "dst").values() if row.status == "ok"]
+    assert all((row.stored_width, row.stored_height) == (row.width, row.height) for row in done)
+    assert {row.model for row in done} == {registry.resolve("sain-x1-lite")}
+    capsys.readouterr()
+    batch(tree, tmp_path / "dst", "--verify", "--min-psnr", "30")
+    assert told(capsys)["verified"] == 2
 
 
 def test_transparency_is_verified_as_it_was_kept(tmp_path: Path, capsys: Capture) -> None:

@@ -55,9 +55,10 @@ def test_concurrent_calls(encoded: bytes) -> None:
 
 @pytest.mark.parametrize("tile", [34, 50])
 @pytest.mark.parametrize("size", [(192, 144), (191, 143), (66, 101)])
-def test_tiles_leave_no_seam(one_photo: Pixels, tile: int, size: tuple[int, int]) -> None:
-    resc = rescaler.load(registry.DEFAULT, Engine("cpu"))
-    photo = np.tile(one_photo, (2, 2, 1))[: 2 * size[1], : 2 * size[0]]  # larger than overlap + tile
+@pytest.mark.parametrize("model", ["sain-x1-lite", registry.DEFAULT])
+def test_tiles_leave_no_seam(one_photo: Pixels, model: str, tile: int, size: tuple[int, int]) -> None:
+    resc = rescaler.load(model, Engine("cpu"))
+    photo = np.tile(one_photo, (2, 2, 1))[: 2 * size[1] - 1, : 2 * size[0] - 1]  # larger than overlap + tile
     whole = resc.downscale(photo, 3.0, tile=10_000)
     assert levels_apart(resc.downscale(photo, 3.0, tile=tile), whole) <= 1
     full = (photo.shape[1], photo.shape[0])

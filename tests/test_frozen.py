@@ -35,8 +35,14 @@ FILES = sorted(
 )  # fmt: skip
 
 
-def forms_of(model: str, forms: tuple[str, ...]) -> tuple[str, ...]:
-    """Standard tables name no model: a file that has them must say of which it is."""
+def forms_of(model: str, name: str) -> tuple[str, ...]:
+    """A carrier's: none of a PNG at full size, which no network takes.
+
+    Standard tables name no model: a file that has them must say of which it is.
+    """
+    if name == "png" and describe(model).scale == 1 and model != registry.PLAIN:
+        return ()
+    forms = FORMS[name]
     nameless = np.array_equal(describe(model).tables, STANDARD)
     return tuple(form for form in forms if not (nameless and form == "none"))
 
@@ -64,7 +70,7 @@ def test_frozen_files(path: Path) -> None:
 def test_every_latest_model_has_frozen_files() -> None:
     for model in MODELS:
         names = {path.stem for path in FILES if path.parent.name == model}
-        assert names >= {f"{carrier}-{form}" for carrier, forms in FORMS.items() for form in forms_of(model, forms)}
+        assert names >= {f"{carrier}-{form}" for carrier in FORMS for form in forms_of(model, carrier)}
 
 
 def freeze() -> None:
@@ -73,8 +79,8 @@ def freeze() -> None:
     for model in MODELS:
         folder = FROZEN / f"v{header.VERSION}" / model
         folder.mkdir(parents=True, exist_ok=True)
-        for name, forms in FORMS.items():
-            for form in forms_of(model, forms):
+        for name in FORMS:
+            for form in forms_of(model, name):
                 path = folder / f"{name}-{form}{carriers.get(name).suffixes[0]}"
                 if not path.exists():
                     _write(path, photo, name, form, model)

@@ -1,10 +1,15 @@
 """The table of what is kept is true."""
 
+from typing import Any
+
+import pytest
+
 from tests import kept
 
 
-def test_the_page_is_what_a_run_finds() -> None:
-    assert kept.PAGE.read_text() == kept.page()
+@pytest.mark.parametrize("scale", [1, 2])
+def test_the_page_is_what_a_run_finds(scale: Any) -> None:
+    assert kept.PAGE.read_text() == kept.page(scale)
 
 
 def test_nothing_is_lost() -> None:

@@ -112,8 +112,9 @@ def test_saving_takes_the_format_of_the_name(name: str, carrier: str, one_photo:
 
 def test_options_are_those_of_encode(one_photo: Pixels) -> None:
     out = io.BytesIO()
-    Image.fromarray(one_photo).save(out, "SAIN", max_bytes=2000, carrier="avif", header="compact")
+    Image.fromarray(one_photo).save(out, "SAIN", max_bytes=2000, carrier="avif", header="compact", tune="psnr")
     assert codec.inspect(out.getvalue()).carrier == "avif"
+    assert codec.inspect(out.getvalue()).header.model == "sain-x2-lite-42dba329"
     assert len(out.getvalue()) <= 2000
     with pytest.raises(TypeError, match="qality"):
         Image.fromarray(one_photo).save(io.BytesIO(), "SAIN", qality=60)

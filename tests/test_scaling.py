@@ -1,4 +1,4 @@
-"""Scale 1 is a plain file that comes back as it is; "auto" takes the best scale, and is never worse than any."""
+"""The plain file comes back as it is; "auto" takes the best scale, and is never worse than any."""
 
 import io
 import subprocess
@@ -15,7 +15,8 @@ import codec
 from codec import carriers, scaling
 from codec.cli import main
 from codec.jpeg.tables import STANDARD
-from codec.models import registry
+from codec.models import choice, registry
+from codec.models.choice import Row
 from codec.models.configs import CONFIGS
 from codec.models.description import describe
 from codec.models.sain import SAINet
@@ -25,7 +26,7 @@ from codec.picture import Pixels
 from codec.tradeoff import rate_weight
 from tests.conftest import PICTURES, jpeg_bytes, pixels_of, psnr
 
-INSTALLED = [scale for scale, name in scaling.MODELS.items() if name == registry.PLAIN or name in registry.latest()]
+CANDIDATES = scaling.models_of("auto")
 
 
 def scale_of(data: bytes) -> int:
@@ -50,7 +51,7 @@ class TestPlain:
         if shape[-1] == 2:
             img.putalpha(Image.fromarray(pixels[..., 1]))
         img.info = {"xmp": b"<x/>"}
-        data = codec.encode(img, 90, format=name, scale=1)
+        data = codec.encode(img, 90, format=name, model="plain")
         info, restored = codec.inspect(data), codec.decode(data)
         assert (info.header.model, info.untouched) == ("plain", True)
         assert info.header.lr_size == info.header.full_size == restored.size == img.size
@@ -61,21 +62,21 @@ class TestPlain:
             assert np.array_equal(np.asarray(restored)[..., -1], np.asarray(img)[..., -1])
 
     def test_it_is_the_standard_jpeg(self, one_photo: Pixels) -> None:
-        data = codec.encode(one_photo, 80, scale=1)
+        data = codec.encode(one_photo, 80, model="plain")
         peer = jpeg_bytes(one_photo, quality=80, optimize=True, progressive=True)
         assert np.array_equal(pixels_of_bytes(data), pixels_of_bytes(peer))
         assert np.array_equal(codec.decode(data, to="numpy"), pixels_of_bytes(peer))
         assert len(data) < len(peer) + 200
 
     def test_forms_of_the_header(self, one_photo: Pixels) -> None:
-        assert codec.inspect(codec.encode(one_photo, scale=1, header="compact")).header.model == "plain"
-        data, header = codec.encode_detached(one_photo, scale=1)
+        assert codec.inspect(codec.encode(one_photo, model="plain", header="compact")).header.model == "plain"
+        data, header = codec.encode_detached(one_photo, model="plain")
         assert np.array_equal(codec.decode(data, to="numpy", header=header.to_json()), pixels_of_bytes(data))
         with pytest.raises(codec.CodecError, match="cannot do without a header"):
-            codec.encode(one_photo, scale=1, header="none")
+            codec.encode(one_photo, model="plain", header="none")
 
     def test_saved_again_is_stale(self, one_photo: Pixels) -> None:
-        data = codec.encode(one_photo, scale=1)
+        data = codec.encode(one_photo, model="plain")
         with Image.open(io.BytesIO(data)) as img:
             again = jpeg_bytes(np.asarray(img), quality=40, xmp=img.info["xmp"])
         with pytest.raises(codec.StaleHeaderError):
@@ -83,12 +84,12 @@ class TestPlain:
         assert np.array_equal(codec.decode(again, to="numpy", on_stale="restore"), pixels_of_bytes(again))
 
     def test_targets(self, one_photo: Pixels) -> None:
-        assert 5820 <= len(codec.encode(one_photo, max_bytes=6000, scale=1)) <= 6000
-        assert 36 <= psnr(codec.decode(codec.encode(one_photo, psnr=36, scale=1)), one_photo) <= 36.3
+        assert 5820 <= len(codec.encode(one_photo, max_bytes=6000, model="plain")) <= 6000
+        assert 36 <= psnr(codec.decode(codec.encode(one_photo, psnr=36, model="plain")), one_photo) <= 36.3
 
     def test_without_torch(self) -> None:
         program = (
-            f"import sys, codec; codec.decode(codec.encode({str(PICTURES / 'kodim04-crop.png')!r}, scale=1));"
+            f"import sys, codec; codec.decode(codec.encode({str(PICTURES / 'kodim04-crop.png')!r}, model='plain'));"
             "assert 'torch' not in sys.modules"
         )
         subprocess.run([sys.executable, "-c", program], check=True)
@@ -107,8 +108,8 @@ class TestAuto:
     @pytest.mark.parametrize("quality", [15, 60, 97])
     def test_never_worse_than_any_scale(self, photo: Pixels, quality: int) -> None:
         best = cost(codec.encode(photo, quality, scale="auto"), photo, quality)
-        for scale in INSTALLED:
-            assert best <= cost(codec.encode(photo, quality, scale=scale), photo, quality)  # type: ignore[arg-type]
+        for model in CANDIDATES:
+            assert best <= cost(codec.encode(photo, quality, model=model), photo, quality)
 
     def test_small_in_the_middle_and_plain_at_the_top(self, one_photo: Pixels) -> None:
         assert scale_of(codec.encode(one_photo, 50, scale="auto")) > 1
@@ -121,9 +122,9 @@ class TestAuto:
     def test_the_best_that_fits(self, photo: Pixels, limit: int) -> None:
         data = codec.encode(photo, max_bytes=limit, scale="auto")
         assert len(data) <= limit
-        for scale in INSTALLED:
+        for model in CANDIDATES:
             try:
-                peer = codec.encode(photo, max_bytes=limit, scale=scale)  # type: ignore[arg-type]
+                peer = codec.encode(photo, max_bytes=limit, model=model)
             except codec.CodecError:
                 continue
             assert psnr(codec.decode(data), photo) >= psnr(codec.decode(peer), photo)
@@ -138,7 +139,7 @@ class TestAuto:
     def test_what_is_possible_is_told_by_the_best(self, one_photo: Pixels) -> None:
         with pytest.raises(codec.CodecError, match="the best this model restores") as error:
             codec.encode(one_photo, psnr=90, scale="auto")
-        best = psnr(codec.decode(codec.encode(one_photo, 100, scale=1)), one_photo)
+        best = psnr(codec.decode(codec.encode(one_photo, 100, model="plain")), one_photo)
         assert f"{best:.1f}" in str(error.value)
         with pytest.raises(codec.CodecError, match="at quality 1 this picture takes"):
             codec.encode(one_photo, max_bytes=50, scale="auto")
@@ -150,7 +151,7 @@ class TestAuto:
     def test_without_header_only_what_the_tables_tell(self, one_photo: Pixels) -> None:
         data = codec.encode(one_photo, 97, scale="auto", header="none")
         assert codec.decode(data).size == (192, 144)
-        assert scale_of(data) > 1  # though a plain file would be better
+        assert codec.inspect(data).header.model != "plain"  # which standard tables do not tell
 
     def test_a_scale_that_the_format_cannot_hold_is_left_out(self) -> None:
         data = codec.encode(np.zeros((8, 16_500), np.uint8), format="webp", scale="auto")
@@ -165,15 +166,14 @@ def test_no_other_scales(scale: Any) -> None:
 
 def test_scale_and_model(one_photo: Pixels) -> None:
     assert codec.encode(one_photo, scale=2) == codec.encode(one_photo) == codec.encode(one_photo, model="sain-x2-lite")
-    assert codec.encode(one_photo, scale=1) == codec.encode(one_photo, model="plain")
+    assert codec.encode(one_photo, scale=1) == codec.encode(one_photo, model="sain-x1-lite")
     for scale, model in ((1, "sain-x2-lite"), (4, "sain-x2-lite"), (2, "plain"), ("auto", "sain-x2-lite")):
         with pytest.raises(codec.CodecError, match="exclude each other"):
             codec.encode(one_photo, scale=scale, model=model)  # type: ignore[arg-type]
 
 
 def test_four_needs_its_weights(one_photo: Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    if 4 in INSTALLED:
-        assert codec.inspect(codec.encode(one_photo, scale=4)).header.lr_size == (48, 36)
+    assert codec.inspect(codec.encode(one_photo, scale=4)).header.lr_size == (48, 36)
     monkeypatch.setattr(registry, "available", lambda: ("sain-x2-lite-ab3f736a",))
     with pytest.raises(codec.UnknownModelError, match="no model 'sain-x4-lite'"):
         codec.encode(one_photo, scale=4)
@@ -212,6 +212,43 @@ def test_on_the_command_line(tmp_path: Any) -> None:
         out = tmp_path / f"{scale}.jpg"
         assert main(["encode", photo, str(out), "--scale", scale]) == 0
         assert pixels_of(out).shape[1] in sizes
+    assert main(["encode", photo, str(tmp_path / "tuned.jpg"), "--tune", "psnr"]) == 0
+    assert codec.inspect(tmp_path / "tuned.jpg").header.model == "sain-x2-lite-42dba329"
     assert main(["encode", photo, str(tmp_path / "x.jpg"), "--scale", "1", "--model", "sain-x2-lite"]) == 1
     with pytest.raises(SystemExit):
         main(["encode", photo, str(tmp_path / "x.jpg"), "--scale", "3"])
+
+
+@pytest.mark.parametrize(
+    ("scale", "tune", "model"),
+    [
+        (1, "eye", "sain-x1-lite"),
+        (2, None, "sain-x2-lite"),
+        (2, "psnr", "sain-x2-lite-42dba329"),
+        (4, "eye", "sain-x4-lite"),
+        (4, "psnr", "sain-x4-lite-ad797bf9"),
+    ],
+)
+def test_a_tune_chooses_weights(scale: Any, tune: Any, model: str, one_photo: Pixels) -> None:
+    data = codec.encode(one_photo, 60, scale=scale, tune=tune)
+    assert data == codec.encode(one_photo, 60, model=model)
+    _, header = codec.encode_detached(one_photo, 60, scale=scale, tune=tune)
+    assert header.model == registry.resolve(model)
+    assert [data] == list(codec.encode_batch([one_photo], 60, scale=scale, tune=tune))
+
+
+def test_what_is_not_installed_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    best = (Row(2, "sain-x2-nobody-has", "psnr", ("webp",)), Row(2, "sain-x2-base", formats=("webp",)), *choice.TABLE)
+    monkeypatch.setattr(choice, "TABLE", best)
+    assert scaling.models_of(2, tune="psnr", format="webp") == ("sain-x2-base",)
+    assert scaling.models_of(2, tune="psnr") == ("sain-x2-lite-42dba329",)
+    assert scaling.models_of("auto", format="png") == ("plain", "sain-x2-lite", "sain-x4-lite")
+    assert scaling.models_of("auto") == ("plain", "sain-x1-lite", "sain-x2-lite", "sain-x4-lite")
+
+
+@pytest.mark.parametrize(("tune", "said"), [("ear", "tune must be one of eye, psnr"), ([], "tune must be one of")])
+def test_no_other_tunes(tune: Any, said: str) -> None:
+    with pytest.raises(codec.CodecError, match=said):
+        codec.encode("missing.png", tune=tune)
+    with pytest.raises(codec.CodecError, match="tune='psnr' and model='sain-x2-lite' exclude each other"):
+        codec.encode("missing.png", tune="psnr", model="sain-x2-lite")

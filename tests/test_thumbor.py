@@ -91,6 +91,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
         img.save(stale, "JPEG", quality=80, xmp=img.info["xmp"])
     files = {
         "photo.jpg": small,
+        "full.jpg": codec.encode(photo, scale=1),
         "photo.webp": codec.encode(photo, format="webp"),
         "odd.jpg": codec.encode(photo[:143, :191]),
         "grey.jpg": codec.encode(photo[..., 1]),
@@ -207,6 +208,15 @@ def test_restored_where_more_pixels_are_asked_for(
     served = ours.image(options)
     assert served.size == size
     assert psnr(served, full.resize(size, Image.Resampling.LANCZOS, box)) > 40
+    assert ours.restored() == before + 1
+
+
+def test_full_size_files_are_restored_only_at_full_size(ours: Server, pictures: Path) -> None:
+    before = ours.restored()
+    assert ours.image("96x72", "full.jpg").size == (96, 72)
+    assert ours.restored() == before
+    expected = codec.decode(pictures / "full.jpg")
+    assert np.abs(np.asarray(ours.image("", "full.jpg"), np.int16) - np.asarray(expected, np.int16)).max() <= 1
     assert ours.restored() == before + 1
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from codec.models import choice
 from codec.transfer import weights
 from codec.transfer.network import TransferConfig, TransferNet
 from tests.conftest import PICTURES, pixels_of, psnr, to_tensor
@@ -71,7 +72,7 @@ def test_what_is_kept_serves_the_same_photos_and_models_alone(
     assert kept() == kept() == (1, 2)
     shutil.copy(PICTURES / "kodim04-crop.png", photos)
     assert kept() == (2, 4)
-    monkeypatch.setitem(transfer_data.MODELS, 2, "sain-x2-lite-42dba329")
+    monkeypatch.setattr(choice, "TABLE", (choice.Row(2, "sain-x2-lite-42dba329"), *choice.TABLE))
     assert kept() == (2, 6)
 
 

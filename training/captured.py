@@ -17,7 +17,7 @@ class Captured:
     WARM = 3
 
     def __init__(self, step: Callable[[], Tensor]) -> None:
-        side = torch.cuda.Stream()
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(self.WARM):
@@ -27,7 +27,7 @@ class Captured:
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self.result = step()
-        self.done = torch.cuda.Event()
+        self.done = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
     def __call__(self) -> Tensor:
         self.done.synchronize()

@@ -5,7 +5,9 @@
 writes `codec/weights/NAME-HASH.safetensors` (averaged weights, tables, how they came about) and makes it the latest
 of its name. Earlier files stay: pictures name the weights that they need. `--replace` removes the one that was the
 latest before: only for weights that were never released. Several runs that parted from a common checkpoint (with
-other seeds) are averaged: they lie in one basin (model soups, Wortsman et al., arXiv 2203.05482).
+other seeds) are averaged: they lie in one basin (model soups, Wortsman et al., arXiv 2203.05482). `--blend` mixes in
+the weights that a run was tuned from: what was tuned for one metric gives up less by the others (WiSE-FT, Wortsman et
+al., arXiv 2109.01903).
 """
 
 import argparse
@@ -21,7 +23,7 @@ from codec.files import write_whole
 from codec.models import registry
 from codec.models.configs import CONFIGS
 from codec.models.making import make_network
-from codec.models.weights import Weights, write_weights
+from codec.models.weights import Weights, read_weights, write_weights
 from codec.networks.on_torch import arrays_of
 from codec.rescaler import MARGIN
 from training.losses import Objective
@@ -64,6 +66,20 @@ def average(runs: Sequence[Weights]) -> Weights:
     return Weights(first.name, first.config, tables, tensors, {**first.training, "averaged": len(runs)})
 
 
+def blend(weights: Weights, path: Path, share: float) -> Weights:
+    """With a `share`, 0…1, of the weights in a file; of tables the geometric mean.
+
+    Raises ValueError for weights of another network.
+    """
+    other = read_weights(path)
+    if other.config != weights.config:
+        raise ValueError(f"{path.stem} is another network")
+    tensors = {k: (1 - share) * v + share * other.tensors[k] for k, v in weights.tensors.items()}
+    logs = (1 - share) * np.log(weights.tables) + share * np.log(other.tables)
+    origin = {**weights.training, "blended": {"with": path.stem, "share": share}}
+    return Weights(weights.name, weights.config, np.rint(np.exp(logs)).astype(np.int64), tensors, origin)
+
+
 def release(weights: Weights, folder: Path, replace: bool = False) -> Path:
     """Write weights to a folder and make them the latest of their name in its `released.json`; returns their path.
 
@@ -88,8 +104,12 @@ def main() -> None:
     parser.add_argument("run", type=Path, nargs="+", help="folder of the run; of several, the average")
     parser.add_argument("--replace", action="store_true", help="remove the latest weights of that name")
     parser.add_argument("--folder", type=Path, help="write the weights there, and leave the package as it is")
+    parser.add_argument("--blend", type=Path, help="a weight file of which a share is mixed in")
+    parser.add_argument("--share", type=float, default=0.2, help="of --blend (default: 0.2)")
     arguments = parser.parse_args()
     weights = average([load_run(run) for run in arguments.run])
+    if arguments.blend:
+        weights = blend(weights, arguments.blend, arguments.share)
     if arguments.folder:
         arguments.folder.mkdir(parents=True, exist_ok=True)
         print(write_weights(weights, arguments.folder))

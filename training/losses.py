@@ -189,7 +189,8 @@ class RateDistortion(Objective):
         squared = torch.where(self.absolute, as_absolute(picture - x), distortion)
         if not self.eye:
             return squared
-        return (1 - self.eye) * squared + self.eye * EYE * self.seen(x, picture)
+        seen: Tensor = self.seen(x, picture)
+        return (1 - self.eye) * squared + self.eye * EYE * seen
 
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""

@@ -16,6 +16,7 @@ from codec.models.configs import CONFIGS
 from codec.models.hcflow import HCFlow
 from codec.models.hcflow_config import HCFlowConfig
 from codec.models.making import make_network
+from codec.models.sain import SAINet
 from codec.models.weights import read_weights
 from codec.rescaler import MARGIN
 from training.config import TrainConfig
@@ -32,10 +33,14 @@ def check(config: TrainConfig) -> None:
     network, objective = CONFIGS[config.model], f"--objective {config.objective}"
     lossless, coded = config.objective == "lossless", config.objective == "rate-distortion"
     flow = isinstance(network, HCFlowConfig)
+    kept = isinstance(network, SAINConfig) and network.kept
     told = isinstance(network, SAINConfig) and network.told
     dual = isinstance(network, SAINConfig) and network.dual
     for wrong, reason in (
         (flow and not lossless, f"{config.model} has losses of its own: they need --objective lossless"),
+        (kept and not coded, f"{config.model} stores the picture itself: it needs --objective rate-distortion"),
+        (bool(config.shown) and not kept, f"{config.model} does not store the picture itself: it ignores --shown"),
+        (bool(config.eye) and not coded, f"{objective} ignores --eye"),
         (told and not coded, f"{config.model} is told the quality, which {objective} does not know"),
         (config.downscalers and not lossless, f"{objective} ignores --downscalers"),
         (config.downscalers and not dual, f"{config.model} has no second latent for --downscalers"),
@@ -53,9 +58,9 @@ def make_objective(config: TrainConfig) -> Objective:
     objective: Objective
     if isinstance(model, HCFlow):
         objective = HCFlowObjective(model, MARGIN, config.guidance, config.latent)
-    elif config.objective == "published":
+    elif config.objective == "published" and isinstance(model, SAINet):
         objective = Published(model, MARGIN)
-    elif config.objective == "lossless":
+    elif config.objective == "lossless" and isinstance(model, SAINet):
         objective = Lossless(model, MARGIN, config.guidance, config.latent, config.downscalers, config.sampled)
     else:
         guidance = config.guidance, config.chroma_guidance
@@ -136,7 +141,8 @@ class Run:
             torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
         self.objective = make_objective(config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._average = copy.deepcopy(self.objective).requires_grad_(False)
+        self._average: Objective = copy.deepcopy(self.objective)
+        self._average.requires_grad_(False)
         self.optimizers = make_optimizers(config, self.objective)
         self.grid = OnGrid(self.objective.model.parameters(), config.bits)
         self.step, self.seconds = 0, 0.0
@@ -170,7 +176,8 @@ class Run:
     def update(self) -> None:
         """One optimiser step from the gradients at hand, at the learning rate that is set."""
         step_if_finite(self.optimizers, self.objective.parameters(), self.config.clip)
-        mean, now = list(self._average.parameters()), list(self.objective.parameters())
+        mean: list[Tensor] = list(self._average.parameters())
+        now: list[Tensor] = list(self.objective.parameters())
         torch._foreach_lerp_(mean, now, 1 - self.config.ema)
 
     def log(self, record: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ import codec
 from codec.models import registry
 from codec.opening import open_file
 from codec.picture import Pixels
-from codec.scaling import MODELS
+from codec.scaling import models_of
 from codec.transfer import References, Told
 from training.data import find_pictures, load_pictures
 
@@ -56,7 +56,7 @@ class Prepared(NamedTuple):
 def _digest(photos: tuple[Path, ...]) -> str:
     """Of what the files in a folder were made from: the photos' names and sizes, and the models."""
     found = [(path.name, path.stat().st_size) for path in find_pictures(photos)]
-    models = [registry.resolve(MODELS[scale]) for scale in SCALES]
+    models = [registry.resolve(model) for scale in SCALES for model in models_of(scale)]
     return hashlib.sha256(json.dumps([found, models]).encode()).hexdigest()[:8]
 
 

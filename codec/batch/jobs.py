@@ -21,7 +21,7 @@ from codec.wish import Wish, whole
 
 REVISION = 1
 """Raise it when the same options and weights lead to better files, worth encoding archives again for."""
-YOUNGER = ("downscaler",)
+YOUNGER = ("downscaler", "tune")
 """Options that came later: left out where they are not given, so that older archives keep their digests."""
 
 
@@ -43,7 +43,8 @@ def _encoding(args: Namespace) -> Job:
     name = args.format or "jpeg"
     suffix = carriers.get(name).suffixes[0]
     wish = Wish.of(*(options[name] for name in ("quality", "max_bytes", "bpp", "psnr")))
-    models = [registry.resolve(model) for model in scaling.models_of(options["scale"], options["model"])]
+    chosen = scaling.models_of(options["scale"], options["model"], options["tune"], name)
+    models = [registry.resolve(model) for model in chosen]
     effort = whole("effort", options["effort"], 0, 9)
     for model in models:
         told = Options(subsampling=options["subsampling"], form=args.header)

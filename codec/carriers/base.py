@@ -224,7 +224,8 @@ class Carrier(ABC):
 
     def pixels(self, img: Image.Image) -> Any:
         """The pixels of a loaded file, `[h, w, 3]` or `[h, w]`; transparency for viewers is left out."""
-        return np.array(img.convert("L" if img.mode in ("L", "LA") else "RGB"))
+        mode = "L" if img.mode in ("L", "LA") else "RGB"
+        return np.array(img if img.mode == mode else img.convert(mode))
 
     def users(self, img: Image.Image) -> Metadata:
         """The metadata without ours."""

@@ -31,7 +31,7 @@ _stock: dict[str, _Factory] = {}
 class RescaledFile(ImageFile.ImageFile):
     """One of our files as the full-size picture that it restores to, when its pixels are first asked for.
 
-    `draft`, and so `thumbnail`, takes the small picture where that is large enough: no network runs.
+    `draft`, and so `thumbnail`, takes the stored picture where that is large enough: no network runs.
     """
 
     format = FORMAT
@@ -53,11 +53,15 @@ class RescaledFile(ImageFile.ImageFile):
         self.info.update(_info(file.carrier.users(file.image)))
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
-        """The small picture instead of the full one, if it is as large as the full one fitted into `size` would be."""
+        """The stored picture instead of the full one, if it is as large as the full one fitted into `size` would be.
+
+        One that is stored at full size shows all that the smaller copies need.
+        """
         if size is None or self._data is None or self._small or self._opened.stated.alpha:
             return None
         small = self._opened.file.size
-        if (small[0] < size[0] and small[1] < size[1]) or small == self.size:
+        reduced = size[0] < self.size[0] or size[1] < self.size[1]
+        if (small[0] < size[0] and small[1] < size[1]) or not reduced:
             return None
         self._small, full, self._size = True, self.size, small
         scale = self._opened.header.full_size[0] / self._opened.header.lr_size[0]

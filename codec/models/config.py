@@ -32,16 +32,27 @@ class SAINConfig:
         return 1 if self.kept else 1 << len(self.levels)
 
     @property
+    def identity(self) -> bool:
+        """Whether the picture to store is the photo itself: the network works on the way back only."""
+        return self.kept and not any(self.levels)
+
+    @property
     def told(self) -> bool:
         """Whether any part of the network is told the quantisation step."""
         return self.modulated or self.latent.startswith("crm:")
 
     def reach(self, way: Way) -> int:
         """Receptive field to each side, in LR pixels."""
-        return 2 * self._reach(way) + 1 if self.kept else self._reach(way)
+        if self.identity and way == "downscale":
+            return 0
+        return self.grain * self._reach(way) + self.grain - 1
 
     def _reach(self, way: Way) -> int:
         """The same in pixels of the last Haar level."""
+        kind, _, spec = self.latent.partition(":")
+        predicted = receptive_field(spec) if kind in ("conditional", "crm") else 0
+        if self.kept and way == "upscale":
+            return predicted  # no decoder runs E
         coarse = sum(
             -(-sum(receptive_field(spec) for spec in block.values()) // (1 << (len(self.levels) - 1 - i)))
             for i, level in enumerate(self.levels)
@@ -49,12 +60,16 @@ class SAINConfig:
         )
         if way == "downscale":
             return coarse + (DOWNSCALER_REACH if self.dual else 0)
-        kind, _, spec = self.latent.partition(":")
-        return coarse + (receptive_field(spec) if kind in ("conditional", "crm") else 0)
+        return coarse + predicted
 
     def overlap(self, way: Way) -> int:
         """LR pixels by which tiles that overlap join without a seam: the reach, rounded up to `alignment`."""
         return -(-self.reach(way) // self.alignment) * self.alignment
+
+    @property
+    def grain(self) -> int:
+        """LR pixels a side of a pixel of the last Haar level."""
+        return 2 if self.kept else 1
 
     @property
     def alignment(self) -> int:

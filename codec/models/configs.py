@@ -10,11 +10,12 @@ _NARROW = {"F": "folded-48x2", "G": "folded-48x2", "H": "folded-16x0"}
 _X4 = ((_NARROW,), (_NARROW,) * 3)
 _ENHANCED = {"E": "dense-32", **_DENSE}
 
+_FULL_SIZE = SAINConfig(levels=(({"E": "folded-64x4"},),), latent="conditional:folded-96x10", modulated=True, kept=True)
+
 CONFIGS: dict[str, NetworkConfig] = {
     # ours, scale 1: a light encoder, whose work no decoder has to undo
-    "sain-x1-lite": SAINConfig(
-        levels=(({"E": "folded-64x4"},),), latent="conditional:folded-96x10", modulated=True, kept=True
-    ),
+    "sain-x1-lite": _FULL_SIZE,
+    "sain-x1-psnr": _FULL_SIZE,
     # ours: one cheap vanilla block lets the encoder's E see the low band too; the decoder's work is the latent's
     "sain-x2-lite": SAINConfig(
         levels=(({"G": "folded-64x2"}, {"E": "folded-64x4"}),),

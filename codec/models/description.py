@@ -34,6 +34,8 @@ class Description:
     """Base quantisation tables `[2, 8, 8]`: luma, chroma."""
     dual: bool = False
     """Whether it can aim at a downscaler of one's choice."""
+    identity: bool = False
+    """Whether the picture to store is the photo itself, at any quality."""
     lossless: bool = False
     """Whether it was trained for LR pictures without loss only."""
 
@@ -60,7 +62,7 @@ def describe(model: str) -> Description:
     A safetensors file begins with the length of its JSON header in eight bytes, little-endian.
     """
     if model == registry.PLAIN:
-        return Description(1, STANDARD)
+        return Description(1, STANDARD, identity=True)
     path = registry.path_of(model)
     try:
         with path.open("rb") as file:
@@ -71,4 +73,5 @@ def describe(model: str) -> Description:
         lossless = fields["training"].get("settings", {}).get("objective") == "lossless"
     except Exception as error:
         raise CodecError(f"{path} is not a weight file of this codec: {one_line(error)}") from None
-    return Description(config.scale, tables, isinstance(config, SAINConfig) and config.dual, lossless)
+    dual = isinstance(config, SAINConfig) and config.dual
+    return Description(config.scale, tables, dual, config.identity, lossless)

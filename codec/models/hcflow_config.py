@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from codec.models.config import Way, receptive_field
 
@@ -39,6 +39,10 @@ class HCFlowConfig:
 
     levels: tuple[FlowLevel, ...]
     """The finest first."""
+    identity: ClassVar = False
+    grain: ClassVar = 1
+    alignment: ClassVar = 2
+    """As `SAINConfig`'s."""
 
     @property
     def scale(self) -> int:
@@ -51,8 +55,8 @@ class HCFlowConfig:
         return sum(-(-level.reach(way) // (1 << (last - i))) for i, level in enumerate(self.levels))
 
     def overlap(self, way: Way) -> int:
-        """LR pixels by which tiles that overlap join without a seam: the reach, rounded up to even for 2x2 folds."""
-        return self.reach(way) + self.reach(way) % 2
+        """LR pixels by which tiles that overlap join without a seam: the reach, rounded up to `alignment`."""
+        return -(-self.reach(way) // self.alignment) * self.alignment
 
     def to_json(self) -> dict[str, Any]:
         """Lists, dictionaries, strings and numbers only."""

@@ -55,35 +55,45 @@ class TorchNetwork:
 
     @torch.inference_mode()
     def downscale(self, pixels: Pixels, condition: float, downscaler: Downscaler | None = None) -> Pixels:
-        x = self._tensor(pixels)
         if downscaler is None:
-            return self._run("downscale", condition, x)
-        return self._run("downscale", condition, x, aim=downscalers.downscale(x, downscaler, self.net.config.scale))
+            return self._run("downscale", condition, pixels)
+        aim = downscalers.downscale(self._tensor(pixels), downscaler, self.net.config.scale)
+        return self._run("downscale", condition, pixels, aim=aim)
 
     @torch.inference_mode()
     def upscale(self, lr: Pixels, condition: float) -> Pixels:
-        return self._run("upscale", condition, self._tensor(lr))
+        return self._run("upscale", condition, lr)
 
-    def _run(self, way: Way, condition: float, x: Tensor, **more: Tensor) -> Pixels:
-        told = torch.tensor([condition], dtype=torch.float32, device=self.device)
-        # not within autocast, which would round what the quality means; one serves all where it means nothing
-        net = self._ready(condition if self.net.embedding else 0.0)
+    def _at(self, condition: float) -> "Net | fused.FusedFullSize":
+        """One serves all conditions of a network to which they mean nothing."""
+        return self._ready(condition if self.net.embedding else 0.0)
+
+    def _run(self, way: Way, condition: float, pixels: Pixels, **more: Tensor) -> Pixels:
+        net = self._at(condition)  # not within autocast, which would round what the quality means
+        if isinstance(net, fused.FusedFullSize):
+            return _array(net.levels(way, self._pixels(pixels)[None])[0])
+        told, x = torch.tensor([condition], dtype=torch.float32, device=self.device), self._tensor(pixels)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return _bytes(getattr(net, way)(x, told, **more))
 
-    def _made_ready(self, condition: float) -> Net:
+    def _made_ready(self, condition: float) -> "Net | fused.FusedFullSize":
         """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""
         joined = self.device.type == "cpu" and fused.available()
         return fused.at(self.net, torch.tensor([condition], device=self.device), self.precision, joined)
 
+    def _pixels(self, pixels: Pixels) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+
     def _tensor(self, pixels: Pixels) -> Tensor:
-        x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-        return x.permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last) / 255
+        return self._pixels(pixels).permute(2, 0, 1)[None].float().contiguous(memory_format=torch.channels_last) / 255
 
 
 def _bytes(x: Tensor) -> Pixels:
-    on_device = x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0).contiguous()  # planes, from a GPU's Haar
-    array: Pixels = on_device.cpu().numpy()
+    return _array(x[0].clamp_(0, 1).mul_(255).round_().byte().permute(1, 2, 0))
+
+
+def _array(x: Tensor) -> Pixels:
+    array: Pixels = x.contiguous().cpu().numpy()  # on the device: planes, from a GPU's Haar
     return array
 
 

@@ -32,6 +32,7 @@ _FORM = {
         "quality": {"type": "integer", "minimum": 1, "maximum": 100},
         "format": {"type": "string"},
         "scale": {"type": "string", "enum": ["1", "2", "4", "auto"]},
+        "tune": {"type": "string", "enum": ["eye", "psnr"]},
         "max_bytes": {"type": "integer", "minimum": 1},
     },
 }

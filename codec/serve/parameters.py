@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import codec
 from codec import carriers, scaling
 from codec.models import registry
+from codec.models.choice import Tune
 from codec.serve.errors import ApiError
 from codec.serve.settings import Settings
 
@@ -21,6 +22,7 @@ class Wanted(BaseModel):
     quality: int | None = Field(None, ge=1, le=100, description="of the format's encoder; excludes `max_bytes`")
     format: str | None = Field(None, max_length=8, description="of the stored file: jpeg, webp, avif …, as allowed")
     scale: Literal["1", "2", "4", "auto"] | None = Field(None, description="how many times smaller a side is")
+    tune: Tune | None = Field(None, description="what the restored picture is to be best by")
     max_bytes: int | None = Field(None, ge=1, le=1 << 40, description="the finest file of at most so many bytes")
 
 
@@ -49,12 +51,14 @@ def options(wanted: Wanted, settings: Settings) -> dict[str, Any]:
         raise ApiError("invalid_parameter", f"quality: at most {settings.max_quality} here")
     name = _allowed("format", wanted.format, settings.formats)
     scale = _allowed("scale", wanted.scale, settings.scales)
+    tune = _allowed("tune", wanted.tune, settings.tunes)
     quality = wanted.quality if wanted.quality or wanted.max_bytes else settings.quality
     return {
         "quality": quality,
         "max_bytes": wanted.max_bytes,
         "format": name,
         "scale": scale if scale == "auto" else int(scale),
+        "tune": tune,
         "effort": settings.effort if name == "jpeg" else 0,
         "strip": sorted(settings.strip),
     }
@@ -71,7 +75,9 @@ def id_of(data: bytes, chosen: dict[str, Any], precision: str) -> str:
 
     Hashing takes a while: call it in a thread.
     """
-    models = [registry.resolve(name) for name in scaling.models_of(chosen["scale"], None)]
+    models = [
+        registry.resolve(name) for name in scaling.models_of(**{k: chosen[k] for k in ("scale", "tune", "format")})
+    ]
     computed = [] if precision == "float32" else [precision]
     about = json.dumps([chosen, models, codec.__version__, *computed], sort_keys=True)
     digest = hashlib.sha256(about.encode() + b"\0")

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args
 from codec import carriers
 from codec.errors import CodecError
 from codec.metadata import Strip
+from codec.models.choice import Tune
 from codec.networks import Backend, Engine, Precision
 from codec.scaling import Scale
 
@@ -51,6 +52,9 @@ class Settings:
     scales: tuple[str, ...] = _option(
         ("2", "1", "4", "auto"), "that clients may ask for, the default first", choices=SCALES
     )
+    tunes: tuple[str, ...] = _option(
+        get_args(Tune), "what clients may have restored pictures best by, the default first", choices=get_args(Tune)
+    )
     quality: int = _option(75, "of the stored file unless the client says otherwise")
     max_quality: int = _option(100, "that clients may ask for")
     effort: int = _option(0, "0…9, spent on every JPEG", low=0)
@@ -65,8 +69,8 @@ class Settings:
             raise CodecError(f"max_pixels must be at most {MAX_PIXELS:,}, not {self.max_pixels:,}")
         if max(self.quality, self.max_quality) > 100 or self.effort > 9:
             raise CodecError("quality and max_quality must be at most 100, effort at most 9")
-        if not self.formats or not self.scales:
-            raise CodecError("formats and scales must name at least one each")
+        if not self.formats or not self.scales or not self.tunes:
+            raise CodecError("formats, scales and tunes must name at least one each")
         self.engine.checked()
 
     @property

@@ -71,6 +71,21 @@ def test_decode(benchmark: BenchmarkFixture, size: str, how: str) -> None:
     measured(benchmark, lambda d: codec.decode(d, to="numpy", **options), codec.encode(photo), size=size)
 
 
+@pytest.mark.parametrize("way", ["encode", "decode"])
+@pytest.mark.parametrize("how", ["ours", "pillow"])
+def test_full_size(benchmark: BenchmarkFixture, way: str, how: str) -> None:
+    """Scale 1."""
+    benchmark.group = f"{way} 12 MP at scale 1"
+    photo, options = photo_of(*SIZES["12 MP"]), ENGINES["bfloat16"]._asdict()
+    codec.decode(codec.encode(photo[:64, :64], scale=1), **options)
+    encode: Any = lambda: codec.encode(photo, scale=1, **options)  # noqa: E731
+    decode: Any = lambda d: codec.decode(d, to="numpy", **options)  # noqa: E731
+    if how == "pillow":
+        encode = lambda: jpeg_bytes(photo, quality=75, optimize=True, progressive=True)  # noqa: E731
+        decode = lambda d: np.asarray(Image.open(io.BytesIO(d)))  # noqa: E731
+    benchmark.pedantic(encode if way == "encode" else decode, () if way == "encode" else (encode(),), rounds=3)
+
+
 @pytest.mark.benchmark(group="threads, decode 1 MP")
 @pytest.mark.parametrize("threads", ["one", "all"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])

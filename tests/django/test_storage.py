@@ -202,12 +202,13 @@ def test_wrong_options_fail_when_the_storage_is_made(project: Path) -> None:
         SainStorage(qality=60)
     wrong: list[dict[str, Any]] = [
         {"quality": 600}, {"quality": 50, "bpp": 1}, {"format": "gif"}, {"scale": 3}, {"model": "none"},
-        {"strip": "all of it"}, {"header": "tables"}, {"others": "drop"}, {"effort": 3, "format": "jxl"},
+        {"tune": "ear"}, {"strip": "all of it"}, {"header": "tables"}, {"others": "drop"},
+        {"effort": 3, "format": "jxl"},
     ]  # fmt: skip
     for options in wrong:
         with pytest.raises(ImproperlyConfigured, match="SainStorage"):
             SainStorage(**options)
-    SainStorage(header="none", max_bytes=10, scale="auto")
+    SainStorage(header="none", max_bytes=10, scale="auto", tune="psnr")
     with pytest.raises(ImproperlyConfigured, match="itself"):
         storages["itself"].exists("a")
 

@@ -57,8 +57,12 @@ def test_fields_of_the_form_are_the_query_by_another_way(service: Running, photo
 def test_max_bytes_and_scale(service: Running, photo: bytes) -> None:
     about = post(service, photo, max_bytes=2500).json()
     assert about["bytes"] <= 2500
-    plain = post(service, photo, scale=1, quality=50).json()
-    assert plain["stored_width"] == 192
+    full = post(service, photo, scale=1, quality=50).json()
+    assert full["stored_width"] == 192
+    tuned = [post(service, photo, tune=tune, quality=50).json() for tune in ("eye", "psnr")]
+    assert tuned[0]["id"] != tuned[1]["id"]
+    assert tuned[0]["bytes"] != tuned[1]["bytes"]
+    assert service.client.get(full["urls"]["full"]).status_code == 200
     assert post(service, photo, max_bytes=100).json()["error"]["code"] == "impossible"
 
 
@@ -68,6 +72,7 @@ def test_max_bytes_and_scale(service: Running, photo: bytes) -> None:
         ({"quality": 0}, {}), ({"quality": "high"}, {}), ({"format": "exe"}, {}), ({"format": "jxl"}, {}),
         ({"scale": 3}, {}), ({"max_bytes": -1}, {}), ({"quality": 50, "max_bytes": 5000}, {}), ({"color": "red"}, {}),
         ({"quality": 50}, {"quality": "50"}), ({}, {"scale": "../2"}), ({}, {"nonsense": "1"}),
+        ({"tune": "ear"}, {}),
     ],
 )  # fmt: skip
 def test_bad_parameters(service: Running, photo: bytes, query: dict[str, object], fields: dict[str, str]) -> None:
@@ -235,7 +240,7 @@ def test_openapi_describes_every_answer(service: Running) -> None:
     upload = document["paths"]["/images"]["post"]
     assert {"200", "201", "400", "408", "413", "415", "422", "503", "504", "507"} <= set(upload["responses"])
     assert "multipart/form-data" in upload["requestBody"]["content"]
-    assert {p["name"] for p in upload["parameters"]} == {"quality", "format", "scale", "max_bytes"}
+    assert {p["name"] for p in upload["parameters"]} == {"quality", "format", "scale", "tune", "max_bytes"}
     example = upload["responses"]["413"]["content"]["application/json"]["examples"]["upload_too_large"]["value"]
     assert example["error"]["code"] == "upload_too_large"
     assert {"200", "404", "406"} <= set(document["paths"]["/images/{name}/full"]["get"]["responses"])

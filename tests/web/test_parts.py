@@ -49,8 +49,8 @@ def test_tiles_are_cut_and_put_together_as_python_does(node: str, tile: int, ove
     answer = run(node, pixels, cuts=(tile, overlap))
     enlarged = pixels.repeat(2, 0).repeat(2, 1)[:-1]  # of an odd height
     assert np.array_equal(np.array(answer["full"], np.uint8).reshape(enlarged.shape), enlarged)
-    across = [(inner[1].start, outer[1]) for inner, outer, _ in _tiles(1, 37, tile, overlap)]
-    down = [(inner[0].start, outer[0]) for inner, outer, _ in _tiles(21, 1, tile, overlap)]
+    across = [(inner[1].start, outer[1]) for inner, outer, _ in _tiles(1, 37, tile, overlap, 2)]
+    down = [(inner[0].start, outer[0]) for inner, outer, _ in _tiles(21, 1, tile, overlap, 2)]
     assert answer["sizes"] == [[x, y, w.stop - w.start, h.stop - h.start] for y, h in down for x, w in across]
 
 

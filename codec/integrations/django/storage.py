@@ -18,6 +18,7 @@ from codec import carriers
 from codec.api import encode
 from codec.errors import CodecError
 from codec.integrations.django.pictures import MAX_SOURCE_BYTES, ours, restored, source_bytes
+from codec.models import registry
 from codec.opening import OnStale
 from codec.saving import saved
 from codec.scaling import models_of
@@ -37,7 +38,7 @@ class SainStorage(Storage):
       damaged ones, animations, pictures too large, those that `max_bytes` or `psnr` cannot be met with): `"store"`
       them as they are, or `"refuse"` them with the `CodecError` that says why.
     * `max_source_bytes`: no larger file is taken for a picture.
-    * all other options are those of `codec.encode`: quality, max_bytes, format, scale, strip, max_pixels, …
+    * all other options are those of `codec.encode`: quality, max_bytes, format, scale, tune, strip, max_pixels, …
 
     A file that `codec.encode` wrote is stored as it is. The name gets the suffix of the format. Raises
     `ImproperlyConfigured` for options that cannot be, and TypeError for unknown ones.
@@ -188,10 +189,12 @@ def _check(options: dict[str, Any]) -> None:
     """A wrong option must fail when Django starts, not look like a fault of the first upload."""
     inspect.signature(encode).bind(None, **options)
     wishes = ("quality", "max_bytes", "bpp", "psnr")
-    tried = {k: v for k, v in options.items() if k not in (*wishes, "scale", "model") and (k, v) != ("header", "none")}
+    chosen = {k: v for k, v in options.items() if k in ("scale", "model", "tune", "format")}
+    aside = {*wishes, "scale", "model", "tune"}
+    tried = {k: v for k, v in options.items() if k not in aside and (k, v) != ("header", "none")}
     try:
         Wish.of(*(options.get(k) for k in wishes))
-        models_of(options.get("scale"), options.get("model"))
-        encode(Image.new("L", (8, 8)), scale=1, **tried)  # takes no network
+        models_of(**chosen)
+        encode(Image.new("L", (8, 8)), model=registry.PLAIN, **tried)  # takes no network
     except (CodecError, TypeError) as error:
         raise ImproperlyConfigured(f"SainStorage: {error}") from None
