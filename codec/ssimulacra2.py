@@ -68,26 +68,28 @@ def to_xyb(light: Tensor, absorbance: Tensor) -> Tensor:
     return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], 1)
 
 
-def _window(length: int, like: Tensor) -> Tensor:
-    """The Gaussian window as a matrix `[length, length + 2 * RADIUS]` from padded values to blurred ones."""
-    to, of = torch.arange(length, device=like.device), torch.arange(length + 2 * RADIUS, device=like.device)
-    distance = of[None] - to[:, None] - RADIUS
-    matrix = torch.where(distance.abs() <= RADIUS, torch.exp(-0.5 * (distance / SIGMA).square()), 0.0)
-    return (matrix / _SUM).to(like.dtype)
+def _window(first: int, last: int, length: int, mirrored: bool, like: Tensor) -> tuple[slice, Tensor]:
+    """Places `first` to `last` of `length` blurred: which values they are made of, and the matrix that makes them."""
+    seen = slice(max(0, first - RADIUS), min(length, last + RADIUS))
+    place = torch.arange(first, last, device=like.device)[:, None]
+    value = torch.arange(seen.start, seen.stop, device=like.device)[None]
+
+    def weight(distance: Tensor) -> Tensor:
+        return torch.where(distance.abs() <= RADIUS, torch.exp(-0.5 * (distance / SIGMA).square()), 0.0) / _SUM
+
+    matrix = weight(value - place)
+    if mirrored:
+        matrix = matrix + weight(value + place + 1) + weight(2 * length - 1 - value - place)
+    return seen, matrix.to(like.dtype)
 
 
 def _blurred_rows(x: Tensor, mirrored: bool) -> Tensor:
     """`[..., H, W]` blurred along H. Products with matrices: what processors of all kinds do fastest."""
-    height = x.shape[-2]
-    above, below = x[..., :RADIUS, :].flip(-2), x[..., height - RADIUS :, :].flip(-2)
-    if not mirrored:
-        above, below = torch.zeros_like(above), torch.zeros_like(below)
-    padded = torch.cat([above, x, below], -2)
-    strips = []
-    for start in range(0, height, STRIP):
-        rows = min(STRIP, height - start)
-        strips.append(_window(rows, x) @ padded[..., start : start + rows + 2 * RADIUS, :])
-    return torch.cat(strips, -2)
+    height, strips = x.shape[-2], []
+    for first in range(0, height, STRIP):
+        seen, matrix = _window(first, min(first + STRIP, height), height, mirrored, x)
+        strips.append(matrix @ x[..., seen, :])
+    return strips[0] if len(strips) == 1 else torch.cat(strips, -2)
 
 
 def _blurred(x: Tensor, borders: Borders) -> Tensor:
@@ -97,8 +99,9 @@ def _blurred(x: Tensor, borders: Borders) -> Tensor:
 
 def _norms(x: Tensor) -> Tensor:
     """Mean and fourth-power mean of non-negative `[B, 3, H, W]`: `[B, 3, 2]`."""
-    fourth = x.square().square().mean((2, 3)).clamp_min(TINY) ** 0.25
-    return torch.stack([x.mean((2, 3)), fourth], -1)
+    fourth = x.square().square().mean((2, 3))
+    root = torch.where(fourth > TINY, fourth.clamp_min(TINY) ** 0.25, 0)
+    return torch.stack([x.mean((2, 3)), root], -1)
 
 
 def _compared(a: Tensor, b: Tensor, borders: Borders) -> Tensor:

@@ -23,6 +23,7 @@ class Captured:
             for _ in range(self.WARM):
                 step()
         torch.cuda.current_stream().wait_stream(side)
+        self.step = step  # the graph reads its tensors, so they must stay
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self.result = step()

@@ -33,8 +33,8 @@ def grow(model: Net, small: Mapping[str, Tensor]) -> None:
 
 
 def _silence(name: str, tensor: Tensor) -> None:
-    """An additional residual pair adds nothing at first: its second convolution is zero; so is what else begins with no effect."""
-    if name.startswith(("latent.restore.", "embedding.", "blocks.")) or name.endswith(".place"):
+    """An additional residual pair adds nothing at first: its second convolution is zero. So do other new parts."""
+    if name.startswith(("latent.restore.", "embedding.", "enhance.")):
         return
     if ".pairs." not in name and ".modulations." not in name:
         raise ValueError(f"these weights are of another network, which has no {name}")

@@ -7,8 +7,6 @@ Way = Literal["downscale", "upscale"]
 """Of a picture through a network."""
 Downscaler = Literal["bicubic", "lanczos", "area"]
 """Which LR picture an encoder aims at."""
-MCU = 16
-"""Pixels a side of what a JPEG codes at a time (4:2:0): four blocks of luma, one of each chroma plane."""
 DOWNSCALER_REACH = 3
 """LR pixels to each side from which Lanczos' window, the widest, takes a value."""
 
@@ -35,7 +33,7 @@ class SAINConfig:
 
     @property
     def identity(self) -> bool:
-        """Whether the picture to store is the photo itself: the network works on the way back only."""
+        """Whether the picture to store is the photo itself, and the network works on the way back only."""
         return self.kept and not any(self.levels)
 
     @property
@@ -59,7 +57,8 @@ class SAINConfig:
         if way == "downscale":
             return coarse + (DOWNSCALER_REACH if self.dual else 0)
         kind, _, spec = self.latent.partition(":")
-        return coarse + (receptive_field(spec) if kind in ("conditional", "crm") else 0)
+        latent = receptive_field(spec) if kind in ("conditional", "crm") else 0
+        return latent if self.kept else coarse + latent  # what is kept was enhanced for good: nothing undoes it
 
     def overlap(self, way: Way) -> int:
         """LR pixels by which tiles that overlap join without a seam: the reach, rounded up to `alignment`."""
@@ -72,8 +71,8 @@ class SAINConfig:
 
     @property
     def alignment(self) -> int:
-        """LR pixels of which tiles begin at multiples, so that 2x2 folds and blocks are those of the whole picture."""
-        return MCU if self.kept else 2
+        """LR pixels at whose multiples tiles begin, so that their Haar bands and 2x2 folds are the whole picture's."""
+        return 4 if self.kept else 2
 
     def to_json(self) -> dict[str, Any]:
         """Lists, strings and booleans only; what is as usual is left out, so that older files keep their hashes."""
@@ -94,5 +93,5 @@ def receptive_field(spec: str) -> int:
         return 5
     if spec.startswith("pointwise-"):
         return 2
-    depth = int(spec.partition("x")[2].partition("-")[0])
+    depth = int(spec.rpartition("x")[2])
     return 2 * (depth + 2) + 1  # one more: a pixel may sit on either side of its 2x2 fold

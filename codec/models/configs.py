@@ -11,8 +11,10 @@ _X4 = ((_NARROW,), (_NARROW,) * 3)
 _ENHANCED = {"E": "dense-32", **_DENSE}
 
 CONFIGS: dict[str, NetworkConfig] = {
-    # ours, scale 1: no encoder network; the decoder is told where in a coding unit a pixel lies
-    "sain-x1-lite": SAINConfig(levels=((),), latent="conditional:folded-96x10-grid4", modulated=True, kept=True),
+    # ours, scale 1: a light encoder, whose work no decoder has to undo
+    "sain-x1-lite": SAINConfig(
+        levels=(({"E": "folded-64x4"},),), latent="conditional:folded-96x10", modulated=True, kept=True
+    ),
     # ours: one cheap vanilla block lets the encoder's E see the low band too; the decoder's work is the latent's
     "sain-x2-lite": SAINConfig(
         levels=(({"G": "folded-64x2"}, {"E": "folded-64x4"}),),

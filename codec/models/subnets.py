@@ -4,7 +4,6 @@ A subnet is named by a short spec, so that a model's hyper-parameters are plain 
 
 * `"dense-32"`: the paper's five-convolution DenseBlock with growth 32;
 * `"folded-64x4"`: ours, 64 channels and 4 residual convolutions on 2x2-folded pixels;
-* `"folded-64x4-grid4"`: the same, told where in a JPEG's coding unit a pixel lies (4x4 folded pixels a unit);
 * `"pointwise-64"`: Glow's and HCFlow's three convolutions, 3x3, 1x1 and 3x3, 64 channels between them;
 * `"none"`: the zero function.
 
@@ -63,12 +62,6 @@ def even(x: Tensor) -> Tensor:
     return F.pad(x, (0, width % 2, 0, height % 2), mode="replicate") if height % 2 or width % 2 else x
 
 
-def tiled(pattern: Tensor, height: int, width: int) -> Tensor:
-    """`[C, g, g]` repeated over `[C, height, width]`."""
-    rows, columns = (torch.arange(n, device=pattern.device) % pattern.shape[-1] for n in (height, width))
-    return pattern[:, rows][:, :, columns]
-
-
 class FoldedSubnet(nn.Module):
     """Residual convolutions at half resolution, where 2x2 pixels are folded into channels.
 
@@ -76,9 +69,7 @@ class FoldedSubnet(nn.Module):
     convolutions on a CPU, falls by four, and the receptive field doubles.
     """
 
-    def __init__(
-        self, inputs: int, outputs: int, width: int, depth: int, modulated: bool, grid: int | None = None
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, width: int, depth: int, modulated: bool) -> None:
         super().__init__()
         if depth % 2:
             raise ValueError(f"a folded subnet's depth must be even (pairs of convolutions), not {depth}")
@@ -87,7 +78,6 @@ class FoldedSubnet(nn.Module):
             nn.ModuleList([_conv(width, width, 1.4), _conv(width, width, 0.1)]) for _ in range(depth // 2)
         )
         self.tail = _conv(width, 4 * outputs, 0)
-        self.place = nn.Parameter(torch.zeros(width, grid, grid)) if grid else None
         self.modulations = nn.ModuleList(Modulation(width) for _ in range(1 + depth // 2)) if modulated else None
 
     def _modulate(self, i: int, h: Tensor, embedding: Tensor | None) -> Tensor:
@@ -99,10 +89,7 @@ class FoldedSubnet(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor | None = None) -> Tensor:
         height, width = x.shape[-2:]
         x = even(x)
-        h = self.head(F.pixel_unshuffle(x, 2))
-        if self.place is not None:
-            h = h + tiled(self.place, *h.shape[-2:]).to(h.dtype)
-        h = F.leaky_relu(self._modulate(0, h, embedding), SLOPE)
+        h = F.leaky_relu(self._modulate(0, self.head(F.pixel_unshuffle(x, 2)), embedding), SLOPE)
         for i, pair in enumerate(self.pairs, 1):
             first, second = cast(nn.ModuleList, pair)
             h = h + second(F.leaky_relu(self._modulate(i, first(h), embedding), SLOPE))
@@ -136,10 +123,10 @@ def make_subnet(spec: str, inputs: int, outputs: int, modulated: bool) -> nn.Mod
         return ZeroSubnet()
     if match := re.fullmatch(r"dense-(\d+)", spec):
         return DenseSubnet(inputs, outputs, int(match[1]), modulated)
-    if match := re.fullmatch(r"folded-(\d+)x(\d+)(?:-grid(\d+))?", spec):
-        width, depth, grid = (int(group) if group else None for group in match.groups())
-        return FoldedSubnet(inputs, outputs, width or 0, depth or 0, modulated, grid)
+    if match := re.fullmatch(r"folded-(\d+)x(\d+)", spec):
+        return FoldedSubnet(inputs, outputs, int(match[1]), int(match[2]), modulated)
     if (match := re.fullmatch(r"pointwise-(\d+)", spec)) and not modulated:
         return PointwiseSubnet(inputs, outputs, int(match[1]))
-    known = "dense-GROWTH, folded-WIDTHxDEPTH[-gridSIDE], pointwise-WIDTH (unmodulated) or none"
-    raise ValueError(f"unknown subnet {spec!r}: choose {known}")
+    raise ValueError(
+        f"unknown subnet {spec!r}: choose dense-GROWTH, folded-WIDTHxDEPTH, pointwise-WIDTH (unmodulated) or none"
+    )

@@ -1,9 +1,9 @@
 """Subnets made ready to run: what a picture's quality means to them is folded in, and on CPUs steps are joined.
 
 A picture has one condition, and a modulation scales and shifts what a convolution gives: it may as well scale and
-shift the convolution's weights. So may the Haar split before a subnet and the merge behind it, and where a pixel lies
-in its coding unit is told by further inputs. On a CPU, what follows a convolution (leaky ReLU, a residual's sum) runs
-within it, where oneDNN has it so. None of it changes a result by more than rounding does.
+shift the convolution's weights. So may the Haar split before a subnet and the merge behind it. On a CPU, what follows a
+convolution (leaky ReLU, a residual's sum) runs within it, where oneDNN has it so. None of it changes a result by more
+than rounding does.
 """
 
 import copy
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.models import haar
+from codec.models.config import Way
 from codec.models.making import Net
 from codec.models.restorer import FullSizeNet
 from codec.models.subnets import SLOPE, FoldedSubnet, even
@@ -77,26 +78,8 @@ class _Joined(_Convolution):
         return y
 
 
-class _Weights(nn.Module):
-    """Those of a convolution, changed."""
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.weight, self.bias = nn.Parameter(weight), nn.Parameter(bias)
-
-
-def _placed(conv: nn.Conv2d, place: Tensor) -> tuple[nn.Module, Tensor]:
-    """With `place` `[out, g, g]` among its weights, and inputs `[g, g, g * g]` that choose the one for each place."""
-    side = place.shape[-1]
-    taps = F.pad(place.flatten(1)[..., None, None], (1, 1, 1, 1))  # in the middle of 3x3
-    chooser = torch.eye(side * side).to(place).view(side, side, -1)
-    return _Weights(torch.cat([conv.weight, taps], 1), cast(Tensor, conv.bias)), chooser
-
-
 class FusedSubnet(nn.Module):
     """A `FoldedSubnet` at one condition; called as that is, whatever embedding it is given."""
-
-    chooser: Tensor | None
 
     def __init__(self, subnet: FoldedSubnet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
         super().__init__()
@@ -110,9 +93,7 @@ class FusedSubnet(nn.Module):
             return kind(conv, dtype, *said[0].chunk(2))
 
         pairs = [cast(nn.ModuleList, pair) for pair in subnet.pairs]
-        head, chooser = (subnet.head, None) if subnet.place is None else _placed(subnet.head, subnet.place)
-        self.head = folded(head, 0)
-        self.register_buffer("chooser", None if chooser is None else chooser.to(dtype))
+        self.head = folded(subnet.head, 0)
         self.firsts = nn.ModuleList(folded(first, i) for i, (first, _) in enumerate(pairs, 1))
         self.seconds = nn.ModuleList(kind(second, dtype, None, None) for _, second in pairs)
         self.tail = kind(subnet.tail, dtype, None, None)
@@ -123,19 +104,10 @@ class FusedSubnet(nn.Module):
 
     def run(self, folded: Tensor) -> Tensor:
         """From folded pixels to folded pixels, `[B, C, h, w]` in the subnet's `dtype`."""
-        folded = folded.contiguous(memory_format=torch.channels_last)
-        if self.chooser is not None:
-            chosen = self._chosen(self.chooser, *folded.shape[-2:]).expand(len(folded), -1, -1, -1)
-            folded = torch.cat([folded.permute(0, 2, 3, 1), chosen], -1).permute(0, 3, 1, 2)
-        h = self.head.leaky(folded)
+        h = self.head.leaky(folded.contiguous(memory_format=torch.channels_last))
         for first, second in zip(self.firsts, self.seconds, strict=True):
             h = cast(_Convolution, second).plus(cast(_Convolution, first).leaky(h), h)
         return self.tail.linear(h)
-
-    @staticmethod
-    def _chosen(chooser: Tensor, height: int, width: int) -> Tensor:
-        side = len(chooser)
-        return chooser.repeat(-(-height // side), -(-width // side), 1)[:height, :width]
 
 
 FOLD = 4
@@ -173,15 +145,15 @@ def _unfolded(folds: Tensor) -> Tensor:
     return words.view(folds.dtype).view(b, FOLD * h, FOLD * w, 3)
 
 
-class FusedRestorer(nn.Module):
-    """A `FullSizeNet` without blocks at one condition: it adds to 4x4 pixels what its subnet makes of them.
+class _Addition(nn.Module):
+    """What a subnet adds to the Haar bands of a picture, at one condition, as what it adds to 4x4 pixels.
 
-    From pixels to pixels without a Haar band: in half precision these were rounded, and 8 bits are not.
+    From pixels to pixels without a Haar band: in half precision these would be rounded, and 8 bits are not.
     """
 
-    def __init__(self, net: FullSizeNet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
+    def __init__(self, subnet: FoldedSubnet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
         super().__init__()
-        subnet = cast(FoldedSubnet, copy.deepcopy(net.latent.predict))
+        subnet = copy.deepcopy(subnet)
         there, back = (matrix.to(subnet.head.weight) for matrix in _matrices())
         tail, bias = subnet.tail.weight, cast(Tensor, subnet.tail.bias)
         subnet.head.weight = nn.Parameter(torch.einsum("ofyx,rf->oryx", subnet.head.weight, there) / 255)
@@ -189,16 +161,8 @@ class FusedRestorer(nn.Module):
         subnet.tail.bias = nn.Parameter(255 * bias @ back)
         self.subnet = FusedSubnet(subnet, embedding, dtype, joined)
 
-    def downscale(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
-        """`x` itself."""
-        return x
-
-    def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
-        """As `FullSizeNet.upscale`: `[B, 3, H, W]` in [0, 1]."""
-        return self.restored(lr.permute(0, 2, 3, 1) * 255).permute(0, 3, 1, 2) / 255
-
-    def restored(self, pixels: Tensor) -> Tensor:
-        """Levels 0…255 `[B, H, W, 3]`, uint8 or not -> restored ones of the same type."""
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Levels 0…255 `[B, H, W, 3]`, uint8 or not -> levels of the same type."""
         folds = _folds(_filled(pixels))
         added = self.subnet.run(folds.to(self.subnet.dtype).permute(0, 3, 1, 2))
         levels = added.permute(0, 2, 3, 1).float().add_(folds)
@@ -207,16 +171,49 @@ class FusedRestorer(nn.Module):
         return _unfolded(levels)[:, : pixels.shape[1], : pixels.shape[2]]
 
 
+class FusedFullSize(nn.Module):
+    """A `FullSizeNet` with folded subnets at one condition, which also takes pixels as they are."""
+
+    def __init__(self, net: FullSizeNet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
+        super().__init__()
+        parts = {"downscale": net.enhance, "upscale": net.latent.predict}
+        given = {way: cast(FoldedSubnet, part) for way, part in parts.items() if part is not None}
+        self.ways = nn.ModuleDict({way: _Addition(part, embedding, dtype, joined) for way, part in given.items()})
+
+    @staticmethod
+    def takes(net: Net) -> bool:
+        """Whether a network can be had so."""
+        if not isinstance(net, FullSizeNet):
+            return False
+        return isinstance(net.latent.predict, FoldedSubnet) and isinstance(net.enhance, FoldedSubnet | None)
+
+    def levels(self, way: Way, pixels: Tensor) -> Tensor:
+        """One way, levels 0…255 `[B, H, W, 3]` -> levels of the same shape and type, uint8 or not."""
+        changed: Tensor = self.ways[way](pixels) if way in self.ways else pixels
+        return changed
+
+    def _values(self, way: Way, x: Tensor) -> Tensor:
+        return self.levels(way, x.permute(0, 2, 3, 1) * 255).permute(0, 3, 1, 2) / 255
+
+    def downscale(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
+        """As `FullSizeNet.downscale`: `[B, 3, H, W]` in [0, 1]."""
+        return self._values("downscale", x)
+
+    def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
+        """As `FullSizeNet.upscale`: `[B, 3, H, W]` in [0, 1]."""
+        return self._values("upscale", lr)
+
+
 @torch.no_grad()
-def at(net: Net, condition: Tensor, dtype: torch.dtype, joined: bool) -> Net | FusedRestorer:
+def at(net: Net, condition: Tensor, dtype: torch.dtype, joined: bool) -> Net | FusedFullSize:
     """A network that does at one `condition` `[1]` what `net` does, its folded subnets in `dtype`.
 
     `joined`: by oneDNN, in steps that are joined, which takes a CPU where it is `available`; else by plain
     convolutions, which any device and compiler takes.
     """
     embedding = net.embedding(condition) if net.embedding else None
-    if isinstance(net, FullSizeNet) and net.config.identity and isinstance(net.latent.predict, FoldedSubnet):
-        return FusedRestorer(net, embedding, dtype, joined)
+    if FusedFullSize.takes(net):
+        return FusedFullSize(cast(FullSizeNet, net), embedding, dtype, joined)
     folded = (module for module in net.modules() if isinstance(module, FoldedSubnet))
     others: dict[int, Any] = {id(module): FusedSubnet(module, embedding, dtype, joined) for module in folded}
     return copy.deepcopy(net, others)  # a copy with others in the place of some

@@ -55,19 +55,22 @@ class TorchNetwork:
 
     @torch.inference_mode()
     def downscale(self, pixels: Pixels, condition: float, downscaler: Downscaler | None = None) -> Pixels:
-        x = self._tensor(pixels)
         if downscaler is None:
-            return self._run("downscale", condition, x)
+            return self._sent("downscale", pixels, condition)
+        x = self._tensor(pixels)
         return self._run("downscale", condition, x, aim=downscalers.downscale(x, downscaler, self.net.config.scale))
 
     @torch.inference_mode()
     def upscale(self, lr: Pixels, condition: float) -> Pixels:
-        net = self._at(condition)
-        if isinstance(net, fused.FusedRestorer):
-            return _array(net.restored(self._pixels(lr)[None])[0])
-        return self._run("upscale", condition, self._tensor(lr))
+        return self._sent("upscale", lr, condition)
 
-    def _at(self, condition: float) -> "Net | fused.FusedRestorer":
+    def _sent(self, way: Way, pixels: Pixels, condition: float) -> Pixels:
+        net = self._at(condition)
+        if isinstance(net, fused.FusedFullSize):
+            return _array(net.levels(way, self._pixels(pixels)[None])[0])
+        return self._run(way, condition, self._tensor(pixels))
+
+    def _at(self, condition: float) -> "Net | fused.FusedFullSize":
         """One serves all conditions of a network to which they mean nothing."""
         return self._ready(condition if self.net.embedding else 0.0)
 
@@ -77,7 +80,7 @@ class TorchNetwork:
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return _bytes(getattr(net, way)(x, told, **more))
 
-    def _made_ready(self, condition: float) -> "Net | fused.FusedRestorer":
+    def _made_ready(self, condition: float) -> "Net | fused.FusedFullSize":
         """The network for one condition: pictures of a kind share it, and so do a picture's tiles."""
         joined = self.device.type == "cpu" and fused.available()
         return fused.at(self.net, torch.tensor([condition], device=self.device), self.precision, joined)
