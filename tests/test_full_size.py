@@ -49,11 +49,12 @@ def test_more_is_restored_than_viewers_show(quality: int, photo: Pixels) -> None
     assert psnr(codec.decode(data), photo) > psnr(shown(data), photo) + 0.15
 
 
-def test_the_file_is_the_photos_own_jpeg_with_the_models_tables(one_photo: Pixels, encoded: bytes) -> None:
-    tables = [table.ravel().tolist() for table in describe(registry.resolve(MODEL)).tables]
-    assert np.array_equal(shown(encoded), shown(jpeg_bytes(one_photo, qtables=tables)))  # quality 50: as they are
-    resc = rescaler.load(MODEL)
-    assert resc.downscale(one_photo, 3.0) is one_photo  # at no cost
+def test_the_file_is_an_ordinary_jpeg_with_the_models_tables(one_photo: Pixels, encoded: bytes) -> None:
+    known, header = describe(registry.resolve(MODEL)), codec.inspect(encoded).header
+    stored = rescaler.load(MODEL).downscale(one_photo, header.condition or 0)
+    tables = [table.ravel().tolist() for table in known.tables]
+    assert np.array_equal(shown(encoded), shown(jpeg_bytes(stored, qtables=tables)))  # quality 50: as they are
+    assert (stored is one_photo) == known.identity  # at no cost, without a network in the encoder
 
 
 @pytest.mark.parametrize("quality", [5, 50, 90])
@@ -110,7 +111,7 @@ def test_targets(wish: Wish, effort: int, one_photo: Pixels) -> None:
 @pytest.mark.parametrize("name", ["jpeg", "webp", "avif"])
 def test_effort(name: str, one_photo: Pixels) -> None:
     encoder = Encoder(one_photo, Job(name, Options(), model=MODEL, effort=2))
-    file, plain = encoder.at(50), encoder.written(one_photo, 50)
+    file, plain = encoder.at(50), encoder.written(encoder.downscaled(50), 50)
     weight = encoder._weight(50) * 8
 
     def cost(data: bytes) -> float:
@@ -153,7 +154,7 @@ def test_thumbnails_need_no_network(encoded: bytes, one_photo: Pixels, monkeypat
 
 
 @pytest.mark.parametrize("size", [(555, 401), (300, 17)])
-def test_the_encoder_leaves_no_seam_either(size: tuple[int, int], one_photo: Pixels) -> None:
+def test_an_encoder_that_enhances_leaves_no_seam_either(size: tuple[int, int], one_photo: Pixels) -> None:
     config = SAINConfig((({"E": "folded-8x2"},),), "conditional:folded-8x2", modulated=True, kept=True)
     network = TorchNetwork(random_net(config), torch.device("cpu"))
     resc, photo = Rescaler(network, config, STANDARD), np.tile(one_photo, (3, 3, 1))[: size[1], : size[0]]

@@ -33,7 +33,7 @@ class SAINConfig:
 
     @property
     def identity(self) -> bool:
-        """Whether the picture to store is the photo itself: the network works on the way back only."""
+        """Whether the picture to store is the photo itself, and the network works on the way back only."""
         return self.kept and not any(self.levels)
 
     @property
@@ -49,10 +49,6 @@ class SAINConfig:
 
     def _reach(self, way: Way) -> int:
         """The same in pixels of the last Haar level."""
-        kind, _, spec = self.latent.partition(":")
-        predicted = receptive_field(spec) if kind in ("conditional", "crm") else 0
-        if self.kept and way == "upscale":
-            return predicted  # no decoder runs E
         coarse = sum(
             -(-sum(receptive_field(spec) for spec in block.values()) // (1 << (len(self.levels) - 1 - i)))
             for i, level in enumerate(self.levels)
@@ -60,7 +56,9 @@ class SAINConfig:
         )
         if way == "downscale":
             return coarse + (DOWNSCALER_REACH if self.dual else 0)
-        return coarse + predicted
+        kind, _, spec = self.latent.partition(":")
+        latent = receptive_field(spec) if kind in ("conditional", "crm") else 0
+        return latent if self.kept else coarse + latent  # what is kept was enhanced for good: nothing undoes it
 
     def overlap(self, way: Way) -> int:
         """LR pixels by which tiles that overlap join without a seam: the reach, rounded up to `alignment`."""

@@ -10,7 +10,6 @@ decoder runs it. What E and the codec take is the latent's to predict.
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 
 from codec.models import haar
@@ -18,7 +17,7 @@ from codec.models.config import SAINConfig
 from codec.models.latent import make_latent
 from codec.models.modulation import ConditionEmbedding
 from codec.models.sain import Rescaled
-from codec.models.subnets import FoldedSubnet, even, make_subnet
+from codec.models.subnets import even, make_subnet
 
 BANDS = 12
 """Of one Haar level of RGB."""
@@ -42,12 +41,6 @@ class FullSizeNet(nn.Module):
         self.enhance = make_subnet(specs["E"], BANDS, BANDS, config.modulated) if specs else None
         self.latent = make_latent(config.latent, BANDS, 0, config.modulated)
         self.embedding = ConditionEmbedding() if config.told else None
-
-    @property
-    def folded(self) -> bool:
-        """Whether all subnets are folded ones."""
-        subnets = [self.latent.predict] if self.enhance is None else [self.latent.predict, self.enhance]
-        return all(isinstance(subnet, FoldedSubnet) for subnet in subnets)
 
     def _embed(self, condition: Tensor | None) -> Tensor | None:
         if self.embedding is None:
@@ -77,17 +70,14 @@ class FullSizeNet(nn.Module):
 
     def inverse(self, compressed: Tensor, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         """A decoded picture and its latent -> the restored picture, both `[B, 3, H, W]`."""
-        return self._restored(haar.split(even(compressed)), latent, compressed, condition)
-
-    def _restored(self, bands: Tensor, latent: Tensor, like: Tensor, condition: Tensor | None) -> Tensor:
-        height, width = like.shape[-2:]
-        bands, _ = self.latent.decode(bands, latent, self._embed(condition))
+        height, width = compressed.shape[-2:]
+        bands, _ = self.latent.decode(haar.split(even(compressed)), latent, self._embed(condition))
         return haar.merge(bands)[..., :height, :width]
 
     def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
         """The restored picture of a decoded one, `[B, 3, H, W]`. Deterministic."""
-        bands = haar.split(even(lr))
-        return self._restored(bands, torch.zeros_like(bands), lr, condition)
+        latent = self.latent.mode(haar.split(even(lr)), 0)
+        return self.inverse(lr, latent, condition)
 
     def log_det(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """Log |det J| `[B]` of the map from (picture, what is stored) to (stored, latent): shifts alone, so zero."""

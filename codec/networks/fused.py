@@ -1,8 +1,8 @@
 """Subnets made ready to run: what a picture's quality means to them is folded in, and on CPUs steps are joined.
 
 A picture has one condition, and a modulation scales and shifts what a convolution gives: it may as well scale and
-shift the convolution's weights. So may the Haar split before a subnet and the merge behind it. On a CPU, what follows
-a convolution (leaky ReLU, a residual's sum) runs within it, where oneDNN has it so. None of it changes a result by more
+shift the convolution's weights. So may the Haar split before a subnet and the merge behind it. On a CPU, what follows a
+convolution (leaky ReLU, a residual's sum) runs within it, where oneDNN has it so. None of it changes a result by more
 than rounding does.
 """
 
@@ -145,10 +145,10 @@ def _unfolded(folds: Tensor) -> Tensor:
     return words.view(folds.dtype).view(b, FOLD * h, FOLD * w, 3)
 
 
-class _FusedResidual(nn.Module):
-    """A folded subnet of twelve bands to twelve, at one condition: adds to 4x4 pixels what it makes of them.
+class _Addition(nn.Module):
+    """What a subnet adds to the Haar bands of a picture, at one condition, as what it adds to 4x4 pixels.
 
-    From pixels to pixels without a Haar band: in half precision these were rounded, and 8 bits are not.
+    From pixels to pixels without a Haar band: in half precision these would be rounded, and 8 bits are not.
     """
 
     def __init__(self, subnet: FoldedSubnet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
@@ -162,7 +162,7 @@ class _FusedResidual(nn.Module):
         self.subnet = FusedSubnet(subnet, embedding, dtype, joined)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Levels 0…255 `[B, H, W, 3]`, uint8 or not -> changed ones of the same type."""
+        """Levels 0…255 `[B, H, W, 3]`, uint8 or not -> levels of the same type."""
         folds = _folds(_filled(pixels))
         added = self.subnet.run(folds.to(self.subnet.dtype).permute(0, 3, 1, 2))
         levels = added.permute(0, 2, 3, 1).float().add_(folds)
@@ -172,29 +172,36 @@ class _FusedResidual(nn.Module):
 
 
 class FusedFullSize(nn.Module):
-    """A `FullSizeNet` at one condition."""
+    """A `FullSizeNet` with folded subnets at one condition, which also takes pixels as they are."""
 
     def __init__(self, net: FullSizeNet, embedding: Tensor | None, dtype: torch.dtype, joined: bool) -> None:
         super().__init__()
-        subnets = {"downscale": net.enhance, "upscale": net.latent.predict}
-        present = {way: cast(FoldedSubnet, subnet) for way, subnet in subnets.items() if subnet is not None}
-        self.ways = nn.ModuleDict({k: _FusedResidual(v, embedding, dtype, joined) for k, v in present.items()})
+        parts = {"downscale": net.enhance, "upscale": net.latent.predict}
+        given = {way: cast(FoldedSubnet, part) for way, part in parts.items() if part is not None}
+        self.ways = nn.ModuleDict({way: _Addition(part, embedding, dtype, joined) for way, part in given.items()})
+
+    @staticmethod
+    def takes(net: Net) -> bool:
+        """Whether a network can be had so."""
+        if not isinstance(net, FullSizeNet):
+            return False
+        return isinstance(net.latent.predict, FoldedSubnet) and isinstance(net.enhance, FoldedSubnet | None)
+
+    def levels(self, way: Way, pixels: Tensor) -> Tensor:
+        """One way, levels 0…255 `[B, H, W, 3]` -> levels of the same shape and type, uint8 or not."""
+        changed: Tensor = self.ways[way](pixels) if way in self.ways else pixels
+        return changed
+
+    def _values(self, way: Way, x: Tensor) -> Tensor:
+        return self.levels(way, x.permute(0, 2, 3, 1) * 255).permute(0, 3, 1, 2) / 255
 
     def downscale(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """As `FullSizeNet.downscale`: `[B, 3, H, W]` in [0, 1]."""
-        return self._run("downscale", x)
+        return self._values("downscale", x)
 
     def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:
         """As `FullSizeNet.upscale`: `[B, 3, H, W]` in [0, 1]."""
-        return self._run("upscale", lr)
-
-    def _run(self, way: Way, x: Tensor) -> Tensor:
-        return self.levels(way, x.permute(0, 2, 3, 1) * 255).permute(0, 3, 1, 2) / 255
-
-    def levels(self, way: Way, pixels: Tensor) -> Tensor:
-        """Levels 0…255 `[B, H, W, 3]`, uint8 or not -> the picture to store, or the restored one, of the same type."""
-        changed: Tensor = self.ways[way](pixels) if way in self.ways else pixels
-        return changed
+        return self._values("upscale", lr)
 
 
 @torch.no_grad()
@@ -205,8 +212,8 @@ def at(net: Net, condition: Tensor, dtype: torch.dtype, joined: bool) -> Net | F
     convolutions, which any device and compiler takes.
     """
     embedding = net.embedding(condition) if net.embedding else None
-    if isinstance(net, FullSizeNet) and net.folded:
-        return FusedFullSize(net, embedding, dtype, joined)
+    if FusedFullSize.takes(net):
+        return FusedFullSize(cast(FullSizeNet, net), embedding, dtype, joined)
     folded = (module for module in net.modules() if isinstance(module, FoldedSubnet))
     others: dict[int, Any] = {id(module): FusedSubnet(module, embedding, dtype, joined) for module in folded}
     return copy.deepcopy(net, others)  # a copy with others in the place of some

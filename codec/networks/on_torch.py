@@ -56,23 +56,27 @@ class TorchNetwork:
     @torch.inference_mode()
     def downscale(self, pixels: Pixels, condition: float, downscaler: Downscaler | None = None) -> Pixels:
         if downscaler is None:
-            return self._run("downscale", condition, pixels)
-        aim = downscalers.downscale(self._tensor(pixels), downscaler, self.net.config.scale)
-        return self._run("downscale", condition, pixels, aim=aim)
+            return self._sent("downscale", pixels, condition)
+        x = self._tensor(pixels)
+        return self._run("downscale", condition, x, aim=downscalers.downscale(x, downscaler, self.net.config.scale))
 
     @torch.inference_mode()
     def upscale(self, lr: Pixels, condition: float) -> Pixels:
-        return self._run("upscale", condition, lr)
+        return self._sent("upscale", lr, condition)
+
+    def _sent(self, way: Way, pixels: Pixels, condition: float) -> Pixels:
+        net = self._at(condition)
+        if isinstance(net, fused.FusedFullSize):
+            return _array(net.levels(way, self._pixels(pixels)[None])[0])
+        return self._run(way, condition, self._tensor(pixels))
 
     def _at(self, condition: float) -> "Net | fused.FusedFullSize":
         """One serves all conditions of a network to which they mean nothing."""
         return self._ready(condition if self.net.embedding else 0.0)
 
-    def _run(self, way: Way, condition: float, pixels: Pixels, **more: Tensor) -> Pixels:
+    def _run(self, way: Way, condition: float, x: Tensor, **more: Tensor) -> Pixels:
+        told = torch.tensor([condition], dtype=torch.float32, device=self.device)
         net = self._at(condition)  # not within autocast, which would round what the quality means
-        if isinstance(net, fused.FusedFullSize):
-            return _array(net.levels(way, self._pixels(pixels)[None])[0])
-        told, x = torch.tensor([condition], dtype=torch.float32, device=self.device), self._tensor(pixels)
         with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
             return _bytes(getattr(net, way)(x, told, **more))
 
