@@ -25,6 +25,14 @@ LABELS = {
 }
 """Key -> label and unit, in the order of the report: the first two are what networks are trained for and judged by
 alike, GMSD is what none was trained for."""
+SPANS: dict[str, tuple[tuple[float, float], ...]] = {
+    "psnr": ((26, 31), (31, 40)),
+    "ssimulacra2": ((30, 85),),
+    "ms_ssim_db": (),
+    "gmsd_db": (),
+}
+"""Metrics with a BD-rate over all that both curves cover, and over these ranges: of poor and of good pictures (dB), and
+from low quality to visually lossless. A gain in one of them alone is no gain."""
 MS_SSIM_SIDE = 161
 """Smallest side for five scales of an 11-pixel window."""
 GMSD_C = 170.0
