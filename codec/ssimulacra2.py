@@ -28,8 +28,8 @@ TINY = 1e-20
 STRIP = 256
 """Rows of a large picture that are blurred in one matrix product."""
 Borders = Literal["picture", "crop"]
-"""What lies beyond the left and right border: nothing, as the usual package has it of whole pictures, or a mirror image,
-as above and below: crops have more border than pictures, and "nothing" hides errors there."""
+"""What lies beyond the left and right border: nothing, as the usual package has it of whole pictures, or a mirror
+image, as above and below: crops have more border than pictures, and "nothing" hides errors there."""
 
 _BIAS = 0.0037930732552754493
 _ABSORBANCE = torch.tensor(
@@ -103,8 +103,9 @@ def _blurred(x: Tensor, borders: Borders) -> Tensor:
 
 def _norms(x: Tensor) -> Tensor:
     """Mean and fourth-power mean of non-negative `[B, 3, H, W]`: `[B, 3, 2]`."""
-    fourth = x.square().square().mean((2, 3)).clamp_min(TINY) ** 0.25
-    return torch.stack([x.mean((2, 3)), fourth], -1)
+    fourth = x.square().square().mean((2, 3))
+    root = torch.where(fourth > TINY, fourth.clamp_min(TINY) ** 0.25, 0)
+    return torch.stack([x.mean((2, 3)), root], -1)
 
 
 def _compared(a: Tensor, b: Tensor, borders: Borders) -> Tensor:
@@ -144,7 +145,7 @@ def score_of(raw: float) -> float:
     return 100 - 10 * x**0.6276336467831387 if x > 0 else 100.0
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: the windows kept from here serve training too
 def ssimulacra2(original: Pixels, picture: Pixels) -> float:
     """Of two pictures `[H, W, 3]` of 8 bits, as `score_of`; nan below 8 pixels a side."""
     if min(original.shape[:2]) < SMALLEST:

@@ -16,6 +16,7 @@ RATIOS = {
     "decode 12 MP in bfloat16: ours over Pillow's": ("test_decode", "12 MP", "bfloat16", "pillow", 12),
     "encode many: single calls over batch": ("test_many", "encode", "single calls", "batch", 1.5),
     "decode many: single calls over batch": ("test_many", "decode", "single calls", "batch", 1.5),
+    "SSIMULACRA2: the package's over ours": ("test_ssimulacra2", "", "package", "ours", 1.5),
 }
 """What -> test, what both have in their names, what names the one and the other, the bar."""
 

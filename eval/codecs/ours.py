@@ -112,6 +112,9 @@ class Ours:
         return codec.decode(data, to="numpy")
 
     def stored(self, data: bytes) -> Pixels | None:
+        return None if self.model == registry.PLAIN else self._shown(data)
+
+    def _shown(self, data: bytes) -> Pixels:
         img = open_image(data)
         load_image(img)
         return np.array(img.convert("RGB"))
@@ -152,10 +155,11 @@ class Shown(Ours):
         return "as viewers show it, without the network" + ("" if self.scale == 1 else ", enlarged by Lanczos")
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        img = open_image(data)
-        load_image(img)
-        shown = img.convert("RGB")
+        shown = Image.fromarray(self._shown(data))
         return np.array(shown if shown.size == size else shown.resize(size, Image.Resampling.LANCZOS))
+
+    def stored(self, data: bytes) -> Pixels | None:
+        return None if self.scale == 1 else super().stored(data)
 
 
 @dataclass(frozen=True)
@@ -232,9 +236,9 @@ class BoxDecoded(Ours):
         return "the stored JPEG decoded with nearest instead of triangle chroma upsampling"
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        return _restore(self.model, data, self.stored(data), size)
+        return _restore(self.model, data, self._shown(data), size)
 
-    def stored(self, data: bytes) -> Pixels:
+    def _shown(self, data: bytes) -> Pixels:
         try:
             import simplejpeg
         except ImportError:
