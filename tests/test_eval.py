@@ -1,7 +1,6 @@
 """Evaluation: metrics against their definitions, comparisons of known curves, runs that resume and never stop."""
 
 import csv
-import importlib.util
 import json
 import math
 import re
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from scipy.signal import convolve2d
 from skimage.color import rgb2ycbcr
@@ -21,7 +19,7 @@ from codec.demo import busiest
 from codec.picture import Pixels
 from eval import metrics
 from eval.__main__ import folder_of, main
-from eval.codecs import Codec, MissingCodecError, build, choices, learned, ordinary
+from eval.codecs import Codec, MissingCodecError, build, choices, ordinary
 from eval.codecs.ordinary import ORDINARY, load
 from eval.curves import compare, interval, quality_at
 from eval.gallery import at_bytes
@@ -222,18 +220,6 @@ def test_what_viewers_show_is_not_what_we_restore(one_photo: Pixels) -> None:
     pictures = [each.decode(data, (187, 141)) for each in (restored, shown)]
     assert pictures[0].shape == pictures[1].shape
     assert metrics.psnr(photo, pictures[0]) > metrics.psnr(photo, pictures[1]) + 0.5
-
-
-@pytest.mark.skipif(importlib.util.find_spec("compressai") is None, reason="compressai is not installed")
-@pytest.mark.filterwarnings("ignore")  # that package's own
-def test_compressai_codes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, one_photo: Pixels) -> None:
-    zoo = learned._import_zoo()
-    monkeypatch.setenv("COMPRESSAI_WEIGHTS", str(tmp_path))
-    net = zoo.image_models["bmshj2018-factorized"](quality=1, metric="mse", pretrained=False)
-    torch.save(net.state_dict(), tmp_path / "bmshj2018-factorized-1-00000000.pth.tar")
-    coder = build("compressai:bmshj2018-factorized")
-    data = coder.encode(one_photo, 1)
-    assert coder.decode(data, (192, 144)).shape == one_photo.shape
 
 
 def test_box_upsampling_is_another_picture(one_photo: Pixels) -> None:
