@@ -57,6 +57,7 @@ rd: $(VENV)/.ready ## results/kodak anew: ours and what one would use instead, a
 	$(RUN)/python -m eval run --memory --dataset kodak --out results/kodak
 	$(RUN)/python -m eval report results/kodak
 	$(RUN)/python -m eval.bars results/kodak ../shared/data/kodak
+	$(RUN)/python -m eval.tables results/kodak
 
 nightly: $(VENV)/.ready ## 20 000 mutated files, and the collections of odd and damaged ones (needs ../shared)
 	$(RUN)/python -m tests.fuzz --inputs 20000

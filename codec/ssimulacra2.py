@@ -156,7 +156,7 @@ def score_of(raw: float) -> float:
     return 100 - 10 * x**0.6276336467831387 if x > 0 else 100.0
 
 
-@torch.inference_mode()
+@torch.no_grad()  # not inference mode: the windows kept from here serve training too
 def ssimulacra2(original: Pixels, picture: Pixels) -> float:
     """Of two pictures `[H, W, 3]` of 8 bits, as `score_of`; nan below 8 pixels a side."""
     if min(original.shape[:2]) < SMALLEST:

@@ -2,6 +2,7 @@
 
     python -m eval run --dataset kodak --out results/kodak
     python -m eval run --codec ours jpeg --dataset my/photos --out results/mine --qualities 20 40 60 80
+    python -m eval run --dataset ../shared/data/large --longest 2048 --out results/large
     python -m eval run --protocol rescaling --dataset set14 --out results/set14
     python -m eval run --protocol robustness --dataset kodak --out results/robustness
     python -m eval report results/kodak
@@ -25,7 +26,7 @@ from eval.report import render
 from eval.rescaling import table
 from eval.runner import Job
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".avif", ".heic", ".heif", ".jxl", ".tif", ".tiff", ".bmp", ".ppm"}
 PROTOCOLS: dict[str, dict[str, Any]] = {
     "rd": {"codecs": DEFAULT, "modulo": 1, "border": 0, "qualities": None},
     # the papers': sides cut to a multiple of 12, PSNR-Y without `scale` pixels of border, equal quality factors
@@ -75,7 +76,7 @@ def run_command(args: argparse.Namespace) -> int:
     paths = find(args.dataset)[: args.limit]
     codecs, missing = available(args.codec or protocol["codecs"])
     qualities = args.qualities or protocol["qualities"]
-    options = {"border": protocol["border"], "modulo": protocol["modulo"]}
+    options = {"border": protocol["border"], "modulo": protocol["modulo"], "longest": args.longest}
     jobs = [
         Job(key, path, quality, **options)
         for path in paths
@@ -133,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--protocol", choices=PROTOCOLS, default="rd", help="what to measure (default: rd)")
     command.add_argument("--qualities", nargs="+", type=int, help="instead of each codec's own")
     command.add_argument("--limit", type=int, help="only the first pictures")
+    command.add_argument("--longest", type=int, help="reduce larger pictures to so many pixels a side (2048, say)")
     command.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     command.add_argument("--memory", action="store_true", help="measure peak memory, each codec in its own process")
     command.set_defaults(run=run_command)

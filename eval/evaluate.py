@@ -69,7 +69,7 @@ def _middle(jobs: Sequence[Job], key: str) -> Job:
 def _gallery(summary: dict[str, Any], jobs: Sequence[Job], keys: Sequence[str]) -> list[dict[str, Any]]:
     qualities = {job.quality for job in jobs if job.codec == "ours"}
     quality = min(qualities, key=lambda q: abs(q - GALLERY_QUALITY))
-    return gallery(summary, {job.picture.stem: job.picture for job in jobs}, keys, "ours", quality, jobs[0].modulo)
+    return gallery(summary, {job.picture.stem: job for job in jobs}, keys, "ours", quality)
 
 
 def published_curves(dataset: str, pictures: int) -> dict[str, Any]:

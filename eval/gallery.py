@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,11 @@ from PIL import Image
 
 from codec.demo import at_least, busiest
 from codec.picture import Pixels
+from codec.ssimulacra2 import ssimulacra2
 from eval.codecs import Codec, build
 from eval.curves import quality_at
 from eval.metrics import psnr
-from eval.runner import load_picture
+from eval.runner import Job
 
 SIDE = 256
 """Pixels a side of a crop."""
@@ -46,33 +46,37 @@ def _png(pixels: Pixels, corner: tuple[int, int], side: int) -> str:
     return base64.b64encode(out.getvalue()).decode()
 
 
-def crops(path: Path, ours: str, others: Sequence[str], quality: int, modulo: int) -> list[dict[str, Any]]:
+def crops(pixels: Pixels, ours: str, others: Sequence[str], quality: int) -> list[dict[str, Any]]:
     """Original, LR picture (enlarged by repetition), ours, and the others at no fewer bytes than ours."""
-    pixels = load_picture(path, modulo)
     codec, size = build(ours), (pixels.shape[1], pixels.shape[0])
     corner, side = busiest(pixels, SIDE), SIDE
     data = codec.encode(pixels, quality)
     stored = codec.stored(data)
     result: list[dict[str, Any]] = [
-        {"label": "original", "png": _png(pixels, corner, side), "bytes": None, "psnr": None}
+        {"label": "original", "png": _png(pixels, corner, side), "bytes": None, "psnr": None, "ssimulacra2": None}
     ]
     if stored is not None:
         large = np.array(Image.fromarray(stored).resize(size, Image.Resampling.NEAREST))
         label = "LR as stored, enlarged"
-        result.append({"label": label, "png": _png(large, corner, side), "bytes": len(data), "psnr": None})
+        entry = {"label": label, "png": _png(large, corner, side), "bytes": len(data)}
+        result.append(entry | {"psnr": None, "ssimulacra2": None})
     for name in (ours, *others):
         one = build(name)
         file = data if name == ours else at_bytes(one, pixels, len(data))
         restored = one.decode(file, size)
         entry = {"label": one.name, "png": _png(restored, corner, side)}
-        result.append(entry | {"bytes": len(file), "psnr": psnr(pixels, restored)})
+        judged = {"psnr": psnr(pixels, restored), "ssimulacra2": ssimulacra2(pixels, restored)}
+        result.append(entry | {"bytes": len(file)} | judged)
     return result
 
 
 def gallery(
-    summary: dict[str, Any], paths: dict[str, Path], keys: Sequence[str], ours: str, quality: int, modulo: int
+    summary: dict[str, Any], jobs: dict[str, Job], keys: Sequence[str], ours: str, quality: int
 ) -> list[dict[str, Any]]:
-    """Three entries for the report; fewer where there are fewer pictures, none without full-size JPEG beside ours."""
+    """Three entries for the report, of `jobs`, one for each picture by its name.
+
+    Fewer where there are fewer pictures, none without full-size JPEG beside ours.
+    """
     anchor = build("jpeg").name
     ranked = sorted(gains(summary, build(ours).name, anchor, quality).items(), key=lambda item: item[1])
     if "jpeg" not in keys or not ranked:
@@ -83,6 +87,6 @@ def gallery(
     for rank, place in places.items():
         name, gain = ranked[place]
         if name not in chosen:
-            shown = crops(paths[name], ours, others, quality, modulo)
+            shown = crops(jobs[name].original(), ours, others, quality)
             chosen[name] = {"picture": name, "rank": rank, "gain_db": gain, "crops": shown}
     return list(chosen.values())

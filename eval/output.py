@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 
+from eval.metrics import SPANS
 from eval.runner import Record
 
 
@@ -43,10 +44,11 @@ def draw(summary: dict[str, Any], published: dict[str, Any], path: Path, largest
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    shown = [m for m in summary["metrics"] if m["key"] in ("psnr", "ms_ssim_db", "ssimulacra2")]
-    figure, axes = plt.subplots(1, len(shown), figsize=(5.4 * len(shown), 5.6), layout="constrained")
+    shown = [m for m in summary["metrics"] if m["key"] in SPANS]
+    figure, grid = plt.subplots(2, -(-len(shown) // 2), figsize=(12, 11), layout="constrained", squeeze=False)
+    axes = grid.ravel()
     colors = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
-    for axis, metric in zip(axes, shown, strict=True):
+    for axis, metric in zip(axes, shown, strict=False):
         axis.set_prop_cycle(color=[*colors[::2], *colors[1::2]])
         for codec in summary["codecs"]:
             points = [p for p in summary["curves"][codec["name"]] if metric["key"] in p and p["bpp"] <= largest]

@@ -21,16 +21,16 @@ def render(summary: dict[str, Any], gallery: list[dict[str, Any]]) -> str:
         metrics             [{key, label, unit}], in the order of the columns
         curves              {codec: [point]}, means over all pictures
         per_picture         {codec: {picture: [point]}}
-        bd                  [{anchor, codec, metric, bd_rate, bd_quality, low, high, interval, wins, pictures}]:
-                            percent, metric's unit, the range compared, [from, to] percent, pictures won; bd_rate None
-                            and a `reason` where curves do not overlap
+        bd                  [{anchor, codec, metric, span, bd_rate, bd_quality, low, high, interval, wins, pictures}]:
+                            the range asked for or None for all, percent, metric's unit, the range compared, [from, to]
+                            percent, pictures won; bd_rate None and a `reason` where curves do not overlap
         published           {codec: {source, bpp, *metric keys}}, lists of equal length
         missing             [{codec, picture, quality, reason}], picture and quality None for "all of them"
 
     where a point is {quality, bpp, *metric keys, encode_s, decode_s} and, where there is an LR picture, lr_psnr (dB),
     lr_ssim and lr_ssimulacra2. `gallery` holds [{picture, rank, gain_db, crops}], `rank` best, median or worst, and
-    `crops` [{label, png, bytes, psnr}], the original first, all of one detail, PNGs in base64. Values that are not
-    finite count as absent.
+    `crops` [{label, png, bytes, psnr, ssimulacra2}], the original first, all of one detail, PNGs in base64.
+    Values that are not finite count as absent.
     """
     count = len(summary["pictures"])
     title = f"Rate and distortion: {summary['dataset']}, {count} picture{'s' * (count != 1)}"

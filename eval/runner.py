@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from tqdm import tqdm
 
 from codec.picture import Pixels, read_picture
@@ -38,11 +39,24 @@ class Job:
     """Pixels left out on each side by PSNR-Y."""
     modulo: int
     """The picture is cropped to a multiple of this (1: not at all)."""
+    longest: int | None = None
+    """Pixels of the longer side to which larger pictures are reduced first."""
+
+    def original(self) -> Pixels:
+        """What is to be stored; raises as `codec.picture.read_picture`."""
+        return load_picture(self.picture, self.modulo, self.longest)
 
 
-def load_picture(path: Path, modulo: int = 1) -> Pixels:
-    """RGB pixels, cropped at right and bottom; raises as `codec.picture.read_picture`."""
+def load_picture(path: Path, modulo: int = 1, longest: int | None = None) -> Pixels:
+    """RGB pixels `[H, W, 3]`, cropped at right and bottom; raises as `codec.picture.read_picture`.
+
+    Larger pictures are reduced to `longest` pixels a side by Lanczos, which leaves little of a camera's own JPEG.
+    """
     pixels = read_picture(path).rgb
+    if longest is not None and max(pixels.shape[:2]) > longest:
+        img = Image.fromarray(pixels)
+        img.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+        pixels = np.array(img)
     return pixels[: pixels.shape[0] // modulo * modulo, : pixels.shape[1] // modulo * modulo]
 
 
@@ -54,6 +68,7 @@ def _content(path: Path) -> str:
 def key_of(job: Job) -> str:
     """What the result depends on: codec and its versions, pixels, quality, metrics. Raises `MissingCodecError`."""
     parts = [build(job.codec).identity, _content(job.picture), job.quality, job.border, job.modulo, metrics.VERSION]
+    parts += [job.longest] if job.longest else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
@@ -62,7 +77,7 @@ def measure(job: Job) -> Record:
     torch.set_num_threads(1)
     record: Record = {"codec": job.codec, "picture": job.picture.stem, "quality": job.quality}
     try:
-        codec, original = build(job.codec), load_picture(job.picture, job.modulo)
+        codec, original = build(job.codec), job.original()
         height, width = original.shape[:2]
         started = time.process_time()
         data = codec.encode(original, job.quality)
@@ -83,7 +98,7 @@ def measure(job: Job) -> Record:
 
 def peak_memory(job: Job) -> float:
     """MB that encoding and decoding once add to a process that has everything imported. Run it in a fresh process."""
-    codec, original = build(job.codec), load_picture(job.picture, job.modulo)
+    codec, original = build(job.codec), job.original()
     codec.decode(codec.encode(original[:64, :64], job.quality), (64, 64))
     before = peak()
     codec.decode(codec.encode(original, job.quality), (original.shape[1], original.shape[0]))

@@ -1,7 +1,7 @@
 """A run's records as one summary: curves, comparisons, what is missing. Plain JSON, what the report is drawn from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from eval.codecs import Codec
 from eval.curves import bd_percent, compare, interval
-from eval.metrics import LABELS
+from eval.metrics import LABELS, SPANS
 from eval.runner import Record, mean_curve
 
-BD_METRICS = ("psnr", "ms_ssim_db", "ssimulacra2")
-"""A gain in one of them alone is no gain."""
+ALL = (-math.inf, math.inf)
+REFERENCE, OURS = "JPEG", "sain"
+"""What everything is compared with, and how the names of our codecs begin."""
 
 
 def _stack(records: Sequence[Record], pictures: Sequence[str], metric: str) -> npt.NDArray[np.float64] | None:
@@ -69,17 +70,19 @@ def summarise(records: Sequence[Record], codecs: Sequence[Codec], keys: Sequence
     bd = []
     for anchor in complete:
         for name in complete:
-            common = [p for p in names if p in complete[anchor]["pictures"] and p in complete[name]["pictures"]]
-            if name == anchor or not common:
+            if not _worthwhile(anchor, name, complete):
                 continue
-            for metric in BD_METRICS:
+            common = [p for p in names if p in complete[anchor]["pictures"] and p in complete[name]["pictures"]]
+            for metric, spans in SPANS.items() if common else ():
                 one, other = (_stack(complete[n]["records"], common, metric) for n in (anchor, name))
-                bd.append({"anchor": anchor, "codec": name, "metric": metric, **bd_entry(one, other)})
+                for span in (None, *spans):
+                    entry = {"anchor": anchor, "codec": name, "metric": metric, "span": span}
+                    bd.append(entry | bd_entry(one, other, *(span or ALL)))
     return {
         "dataset": dataset,
         "pictures": pictures,
         "codecs": [
-            {"name": c.name, "identity": c.identity, "description": c.description, "ours": c.name.startswith("sain")}
+            {"name": c.name, "identity": c.identity, "description": c.description, "ours": c.name.startswith(OURS)}
             for c in codecs
             if c.name in complete
         ],
@@ -94,6 +97,13 @@ def summarise(records: Sequence[Record], codecs: Sequence[Codec], keys: Sequence
             {k: r[k] for k in ("codec", "picture", "quality")} | {"reason": r["error"]} for r in records if "error" in r
         ],
     }
+
+
+def _worthwhile(anchor: str, name: str, names: Iterable[str]) -> bool:
+    """Whether a comparison is made: of everything with JPEG, and of ours with the others and with our first."""
+    first = next((n for n in names if n.startswith(OURS)), None)
+    ours = name.startswith(OURS)
+    return name != anchor and (anchor == REFERENCE or (ours and (not anchor.startswith(OURS) or anchor == first)))
 
 
 def _complete(records: Sequence[Record]) -> dict[str, Any]:

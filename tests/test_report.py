@@ -64,6 +64,7 @@ def summary() -> dict[str, Any]:
         "per_picture": {name: {HOSTILE: curve} for name, curve in curves.items()},
         "bd": [
             bd("JPEG", "sain", "psnr"),
+            bd("JPEG", "sain", "psnr", span=[26, 31], bd_rate=-31.25),
             bd("JPEG", "sain", "ssim", bd_rate=None, reason=f"no overlap {MARKUP}"),
             bd("AVIF", "sain", "psnr", bd_rate=12.34, interval=[None, None], bd_quality=-0.001),
         ],
@@ -80,7 +81,10 @@ def summary() -> dict[str, Any]:
 
 def gallery() -> list[dict[str, Any]]:
     crops = [("original", None, None), ("sain", 14267, 29.1), ("JPEG", 14301, 27.2)]
-    listed = [{"label": label, "png": PIXEL, "bytes": size, "psnr": psnr} for label, size, psnr in crops]
+    listed = [
+        {"label": label, "png": PIXEL, "bytes": size, "psnr": psnr, "ssimulacra2": psnr and 2 * psnr}
+        for label, size, psnr in crops
+    ]
     return [{"picture": HOSTILE, "rank": "best", "gain_db": 1.9, "crops": listed}]
 
 
@@ -145,9 +149,19 @@ def test_the_page_draws_curves_tables_and_what_is_missing(tmp_path: Path) -> Non
     assert '<img src="x"' not in dom
     # Ours, JPEG and the published VTM; AVIF has no points and BPG is off at first.
     assert len(re.findall(r'class="line" stroke="[^"]+" d="M[\d.]+ [\d.]+L[\d. L]+"', dom)) == 3
-    for text in ("−44.1 %", "[−46.0, −41.9]", "24.0…32.1 dB", "+2.30 dB · 1 of 1", "37.25", "14,267 bytes · 29.10 dB"):
+    for text in (
+        "−44.1 %",
+        "[−46.0, −41.9]",
+        "24.0…32.1 dB",
+        "+2.30 dB · 1 of 1",
+        "37.25",
+        "14,267 bytes · 29.10 dB · SSIMULACRA2 58.2",
+    ):
         assert text in dom
     assert "no overlap &lt;img" in dom
+    heads = re.findall(r'<th scope="col">([^<]*)', dom[dom.index('id="bd"') :])[:4]
+    assert heads == ["Codec", "PSNR RGB", "PSNR RGB · 26…31", "SSIM"]
+    assert "−31.3 %" in dom
     assert "<b>JPEG XL</b>: pillow-jxl-plugin is not installed<small>all of it</small>" in dom
     assert f"<b>AVIF</b>: {html.escape(MARKUP, quote=False)}" in dom
     assert re.search(r'<section id="missing">', dom)

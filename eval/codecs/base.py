@@ -41,4 +41,4 @@ class Codec(Protocol):
         """The restored picture of `size` (width, height)."""
 
     def stored(self, data: bytes) -> Pixels | None:
-        """The smaller picture that viewers see, None where the file shows the full one."""
+        """The picture that viewers see, smaller most often; None where it is the restored one."""

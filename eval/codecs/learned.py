@@ -1,5 +1,8 @@
 """CompressAI's learned codecs, where that package and its weights are at hand. Nothing of it is imported before.
 
+Networks, entropy models (a factorised prior, or Gaussians whose scales a hyperprior gives) and range coder are the
+package's own; every byte counts, as in its own evaluation, and four more for the length of each string.
+
 Weights are `ARCHITECTURE-QUALITY-HASH.pth.tar` files as its model zoo downloads them, in `$COMPRESSAI_WEIGHTS` or in
 torch's hub folder; none are fetched here.
 """
@@ -20,24 +23,14 @@ from torch.nn import functional as F
 
 from codec.picture import Pixels
 from eval.codecs.base import MissingCodecError
-
-_SHIM: list[Any] = []
+from eval.torchvision_shim import declare
 
 
 def _import_zoo() -> Any:
-    """`compressai.zoo`; raises `MissingCodecError`.
-
-    A CPU build of torch meets a CUDA build of torchvision there: its operators are not found, and the import fails on
-    two names that nobody calls. Declaring them is enough.
-    """
+    """`compressai.zoo`; raises `MissingCodecError`."""
     if importlib.util.find_spec("compressai") is None:
-        raise MissingCodecError("compressai is not installed")
-    if not _SHIM and not hasattr(torch.ops.torchvision, "nms"):
-        library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
-        for name in ("nms", "qnms"):
-            schema = f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-            library.define(schema)  # type: ignore[no-untyped-call]
-        _SHIM.append(library)  # the declarations live as long as the library object
+        raise MissingCodecError("compressai is not installed: pip install 'sain-codec[compressai]'")
+    declare()
     return importlib.import_module("compressai.zoo")
 
 

@@ -4,6 +4,7 @@ import importlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from PIL import Image, features
@@ -45,26 +46,27 @@ class Ordinary:
     @property
     def identity(self) -> str:
         library = {"JPEG": "libjpeg_turbo", "WEBP": "webp", "AVIF": "avif"}.get(self.format)
-        version = features.version(library) if library else importlib.import_module(self._plugin()).__version__
-        return f"{self.name}; {self.description}; Pillow {pillow_version}, {library or self.plugin} {version}"
+        number = features.version(library) if library else _version_of(self._package)
+        return f"{self.name}; {self.description}; Pillow {pillow_version}, {library or self.plugin} {number}"
 
-    def _plugin(self) -> str:
+    @property
+    def _package(self) -> str:
+        """That the plugin comes in."""
+        return (self.plugin or "pillow").replace("_jxl", "-jxl-plugin").replace("_", "-")
+
+    def _load_plugin(self) -> None:
         """Import what writes the format; raises `MissingCodecError`."""
-        try:
-            if self.plugin is None:
-                if self.format == "AVIF" and not features.check("avif"):
-                    raise MissingCodecError("this Pillow was built without AVIF")
-                return "PIL"
-            module = importlib.import_module(self.plugin)
-        except ImportError:
-            package = self.plugin.replace("_jxl", "-jxl-plugin").replace("_", "-") if self.plugin else ""
-            raise MissingCodecError(f"{package} is not installed") from None
+        if self.plugin is None:
+            if self.format == "AVIF" and not features.check("avif"):
+                raise MissingCodecError("this Pillow was built without AVIF")
+            return
+        _version_of(self._package)
+        module = importlib.import_module(self.plugin)
         if self.plugin == "pillow_heif":
             module.register_heif_opener()
-        return self.plugin
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
-        self._plugin()
+        self._load_plugin()
         out = io.BytesIO()
         options: dict[str, object] = dict(self.options)
         if self.flat:
@@ -75,11 +77,84 @@ class Ordinary:
         return out.getvalue()
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        self._plugin()
+        self._load_plugin()
         return load(data)
 
     def stored(self, data: bytes) -> Pixels | None:
         return None
+
+
+@dataclass(frozen=True)
+class MozJPEG:
+    """Full-size JPEG by mozjpeg with all that it has against libjpeg: libvips' wheels carry it."""
+
+    qualities: Sequence[int]
+    name: str = "mozjpeg"
+    options: tuple[Option, ...] = (
+        ("quant_table", 3),  # mozjpeg's own default: ImageMagick's tables, for eyes
+        ("trellis_quant", True),
+        ("overshoot_deringing", True),
+        ("optimize_scans", True),
+        ("optimize_coding", True),
+        ("interlace", True),
+        ("subsample_mode", "on"),  # 4:2:0 at every quality, as the other JPEGs here
+    )
+
+    @property
+    def description(self) -> str:
+        settings = (key if value is True else f"{key} {value}" for key, value in self.options)
+        return f"full size, JPEG by mozjpeg in libvips: {', '.join(settings)}"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.name}; {self.description}; pyvips-binary {_version_of('pyvips-binary')}"
+
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        _version_of("pyvips-binary")
+        pyvips = importlib.import_module("pyvips")
+        img = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
+        data: bytes = img.jpegsave_buffer(Q=quality, keep="none", **dict(self.options))
+        return data
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
+        return load(data)
+
+    def stored(self, data: bytes) -> Pixels | None:
+        return None
+
+
+@dataclass(frozen=True)
+class Jpegli:
+    """Full-size JPEG by jpegli, which knows RGB and a quality, and chooses all else by itself."""
+
+    qualities: Sequence[int]
+    name: str = "jpegli"
+    description: str = "full size, JPEG by jpegli: adaptive quantisation, sequential, 4:2:0"
+
+    @property
+    def identity(self) -> str:
+        return f"{self.name}; {self.description}; pyjpegli {_version_of('pyjpegli')}"
+
+    def encode(self, pixels: Pixels, quality: int) -> bytes:
+        _version_of("pyjpegli")
+        height, width = pixels.shape[:2]
+        module = importlib.import_module("pyjpegli")
+        data: bytes = module.encode(np.ascontiguousarray(pixels), width, height, quality)
+        return data
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
+        return load(data)
+
+    def stored(self, data: bytes) -> Pixels | None:
+        return None
+
+
+def _version_of(package: str) -> str:
+    """Of an installed package; raises `MissingCodecError`."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        raise MissingCodecError(f"{package} is not installed") from None
 
 
 @dataclass(frozen=True)
@@ -117,12 +192,14 @@ class Downscaled:
 
 
 _JPEG: tuple[Option, ...] = (("optimize", True), ("progressive", True))
-JPEG = Ordinary("JPEG", "JPEG", _JPEG, (4, 7, 12, 18, 28, 42, 60, 80, 92))
+JPEG = Ordinary("JPEG", "JPEG", _JPEG, (4, 7, 12, 18, 28, 42, 60, 80, 92, 96))
+MOZJPEG = MozJPEG((6, 12, 20, 30, 42, 56, 70, 82, 90, 95))
+JPEGLI = Jpegli((2, 8, 16, 28, 42, 58, 72, 84, 92, 96))
 FLAT_JPEG = Ordinary("JPEG, flat tables", "JPEG", _JPEG, (5, 10, 18, 30, 45, 60, 75, 90), flat=True)
 WEBP = Ordinary("WebP", "WEBP", (("method", 6),), (2, 10, 25, 40, 55, 70, 85, 95))
-AVIF = Ordinary("AVIF", "AVIF", (("speed", 6),), (5, 12, 20, 30, 42, 55, 70, 82))
-HEIF = Ordinary("HEIF", "HEIF", (), (5, 10, 16, 23, 30, 37, 45, 55), plugin="pillow_heif")
-JPEG_XL = Ordinary("JPEG XL", "JXL", (), (10, 20, 30, 45, 60, 75, 85, 92), plugin="pillow_jxl")
+AVIF = Ordinary("AVIF", "AVIF", (("speed", 6),), (5, 12, 20, 30, 42, 55, 70, 82, 90))
+HEIF = Ordinary("HEIF", "HEIF", (), (5, 10, 16, 23, 30, 37, 45, 55, 63), plugin="pillow_heif")
+JPEG_XL = Ordinary("JPEG XL", "JXL", (("effort", 7),), (8, 15, 25, 35, 48, 62, 75, 85, 92, 95), plugin="pillow_jxl")
 
 _LOW: dict[str, tuple[int, ...]] = {
     "JPEG": (5, 12, 25, 45, 65, 85, 95, 100),
@@ -134,6 +211,8 @@ _LOW: dict[str, tuple[int, ...]] = {
 ORDINARY: dict[str, Codec] = {
     "jpeg": JPEG,
     "jpeg-flat": FLAT_JPEG,
+    "mozjpeg": MOZJPEG,
+    "jpegli": JPEGLI,
     "webp": WEBP,
     "avif": AVIF,
     "heif": HEIF,

@@ -3,7 +3,9 @@
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from inspect import signature
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -16,12 +18,15 @@ from codec.header import Header
 from codec.models import registry
 from codec.models.description import describe
 from codec.picture import Picture, Pixels, load_image, open_image
+from codec.scaling import Scale
 from eval.codecs.base import MissingCodecError
 
 if TYPE_CHECKING:
     from codec.rescaler import Rescaler
 
 QUALITIES = (7, 14, 24, 36, 50, 64, 75, 84, 92)
+SCALED = (7, 14, 24, 36, 50, 64, 75, 84, 92, 96)
+"""Of scale 1 and of the best scale for each picture, which reach further up."""
 REFINED = (7, 14, 24, 36, 50, 64, 75)
 """Of codecs that take their time: the range of quality in which curves are compared."""
 
@@ -43,44 +48,125 @@ def _restore(model: str, data: bytes, shown: Pixels, size: tuple[int, int]) -> P
 class Ours:
     """`codec.encode` and `codec.decode`, header and all."""
 
-    model: str = registry.DEFAULT
+    model: str | None = registry.DEFAULT
+    """None where `scale` chooses."""
     qualities: Sequence[int] = QUALITIES
     format: str = "jpeg"
     effort: int = 0
     form: Form = "xmp"
+    scale: Scale | None = None
+    tune: str | None = None
+    """Which of the released weights of one network, as `codec.encode` names them; None for its own choice."""
+
+    @property
+    def _variant(self) -> list[str]:
+        """What differs from the usual."""
+        differs = {
+            f"scale {self.scale}": self.scale is not None,
+            self.format: self.format != "jpeg",
+            f"effort {self.effort}": self.effort > 0,
+            f"tune {self.tune}": self.tune is not None,
+            f"{self.form} header": self.form != "xmp",
+        }
+        return [what for what, does in differs.items() if does]
 
     @property
     def name(self) -> str:
-        differs = {self.format: self.format != "jpeg", f"effort {self.effort}": self.effort > 0}
-        differs[f"{self.form} header"] = self.form != "xmp"
-        return ", ".join([self.model, *(what for what, does in differs.items() if does)])
+        own = f"sain-{self.model}" if self.model == registry.PLAIN else self.model
+        return ", ".join([own or "sain", *self._variant])
 
     @property
     def description(self) -> str:
-        tables = " with learned tables" if self.format == "jpeg" else ""
         refined = ", refined with the decoder in the loop" if self.effort else ""
-        small = f"1/{describe(self.model).scale} size {self.format.upper()}{tables}"
-        return f"ours: {small}{refined}, restored by the inverse network"
+        return f"ours: {self._small}{refined}, {self._restored}"
+
+    @property
+    def _small(self) -> str:
+        if self.scale == "auto":
+            return f"{self.format.upper()} of the size that serves the picture best"
+        scale = self.scale or describe(self.model or registry.DEFAULT).scale
+        size = "full" if scale == 1 else f"1/{scale}"
+        tables = " with learned tables" if self.format == "jpeg" and self.model != registry.PLAIN else ""
+        return f"{size} size {self.format.upper()}{tables}"
+
+    @property
+    def _restored(self) -> str:
+        return "no network" if self.model == registry.PLAIN else "restored by the inverse network"
 
     @property
     def identity(self) -> str:
-        return f"{self.name}; {registry.resolve(self.model)}; sain-codec {codec.__version__}"
+        made_by = " ".join(_made_by(self))
+        return f"{self.name}; {made_by}; sain-codec {codec.__version__}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Of `codec.encode`, those that are given."""
+        given = {"model": self.model, "scale": self.scale, "tune": self.tune}
+        options = {key: value for key, value in given.items() if value is not None}
+        return options | {"format": self.format, "effort": self.effort, "header": self.form}
 
     def encode(self, pixels: Pixels, quality: int) -> bytes:
-        return codec.encode(pixels, quality, model=self.model, format=self.format, effort=self.effort, header=self.form)
+        return codec.encode(pixels, quality, **self.options)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
         return codec.decode(data, to="numpy")
 
-    def stored(self, data: bytes) -> Pixels:
+    def stored(self, data: bytes) -> Pixels | None:
+        return None if self.model == registry.PLAIN else self._shown(data)
+
+    def _shown(self, data: bytes) -> Pixels:
         img = open_image(data)
         load_image(img)
         return np.array(img.convert("RGB"))
 
 
+@cache
+def _made_by(ours: Ours) -> tuple[str, ...]:
+    """The models that may have made our files, hashes included; raises `MissingCodecError`.
+
+    A small file of each scale says which: whatever `codec.encode` takes by default is what is measured.
+    """
+    if ours.model is not None and ours.tune is None:
+        return (registry.resolve(ours.model),)
+    if ours.tune is not None and "tune" not in signature(codec.encode).parameters:
+        raise MissingCodecError(f"codec.encode of sain-codec {codec.__version__} has no choice of tune")
+    scales: tuple[Scale | None, ...] = (1, 2, 4) if ours.scale == "auto" else (ours.scale,)
+    photo, options = np.zeros((16, 16, 3), np.uint8), ours.options | {"effort": 0, "header": "xmp"}
+    try:
+        files = [codec.encode(photo, **options | ({"scale": scale} if scale else {})) for scale in scales]
+    except codec.CodecError as error:
+        raise MissingCodecError(str(error)) from None
+    return tuple(dict.fromkeys(codec.inspect(file).header.model for file in files))
+
+
+@dataclass(frozen=True)
+class Shown(Ours):
+    """Our file as viewers show it, that know nothing of our network: at scale 1, a full-size picture."""
+
+    scale: Scale | None = 1
+    model: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{super().name}, as shown"
+
+    @property
+    def _restored(self) -> str:
+        return "as viewers show it, without the network" + ("" if self.scale == 1 else ", enlarged by Lanczos")
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
+        shown = Image.fromarray(self._shown(data))
+        return np.array(shown if shown.size == size else shown.resize(size, Image.Resampling.LANCZOS))
+
+    def stored(self, data: bytes) -> Pixels | None:
+        return None if self.scale == 1 else super().stored(data)
+
+
 @dataclass(frozen=True)
 class SROnly(Ours):
     """A bicubic LR picture in our files, restored by our decoder: what the encoder's hiding adds is missing."""
+
+    model: str = registry.DEFAULT
 
     @property
     def name(self) -> str:
@@ -139,6 +225,8 @@ class Resaved(Ours):
 class BoxDecoded(Ours):
     """Our file shown by a decoder that repeats chroma samples (libjpeg-turbo's fast upsampling; some hardware)."""
 
+    model: str = registry.DEFAULT
+
     @property
     def name(self) -> str:
         return f"{self.model}, box-upsampled chroma"
@@ -148,9 +236,9 @@ class BoxDecoded(Ours):
         return "the stored JPEG decoded with nearest instead of triangle chroma upsampling"
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Pixels:
-        return _restore(self.model, data, self.stored(data), size)
+        return _restore(self.model, data, self._shown(data), size)
 
-    def stored(self, data: bytes) -> Pixels:
+    def _shown(self, data: bytes) -> Pixels:
         try:
             import simplejpeg
         except ImportError:

@@ -192,10 +192,13 @@ function bdCell(entry, metric) {
 
 function drawBd() {
   const entries = summary.bd.filter((entry) => entry.anchor === $("anchor").value);
-  const metrics = summary.metrics.filter((metric) => entries.some((entry) => entry.metric === metric.key));
-  table($("bd"), "BD-rate", ["Codec", ...metrics.map((metric) => metric.label)],
-    [...new Set(entries.map((entry) => entry.codec))].map((name) => [name, ...metrics.map((metric) =>
-      bdCell(entries.find((entry) => entry.codec === name && entry.metric === metric.key), metric))]));
+  // A column for each metric over all that two curves share, and one for each range of its own.
+  const spanOf = (entry) => entry.span?.map((end) => `${end}`).join("…") ?? "";
+  const columns = summary.metrics.flatMap((metric) =>
+    [...new Set(entries.filter((entry) => entry.metric === metric.key).map(spanOf))].map((span) => ({ metric, span })));
+  table($("bd"), "BD-rate", ["Codec", ...columns.map(({ metric, span }) => listed(metric.label, span))],
+    [...new Set(entries.map((entry) => entry.codec))].map((name) => [name, ...columns.map(({ metric, span }) =>
+      bdCell(entries.find((e) => e.codec === name && e.metric === metric.key && spanOf(e) === span), metric))]));
 }
 
 function drawSpeed() {
@@ -249,10 +252,11 @@ function shot({ picture, rank, gain_db: gain, crops }) {
   const show = () => {
     const chosen = sides.map((side) => crops[side.select.value]);
     sides.forEach(({ img, facts }, index) => {
-      const { png, label, bytes, psnr } = chosen[index];
+      const { png, label, bytes, psnr, ssimulacra2 } = chosen[index];
       make(img, { src: `data:image/png;base64,${png}`, alt: `Detail of ${picture}: ${label}` }, []);
       facts.textContent = listed(bytes == null ? null : `${bytes.toLocaleString("en")} bytes`,
-        psnr == null ? null : `${num(psnr, 2)} dB`) || "\u00a0"; // a blank keeps the line's height
+        psnr == null ? null : `${num(psnr, 2)} dB`,
+        ssimulacra2 == null ? null : `SSIMULACRA2 ${num(ssimulacra2, 1)}`) || "\u00a0"; // a blank keeps the line's height
     });
     range.setAttribute("aria-label", `${picture}: ${chosen[0].label} left of the line, ${chosen[1].label} right of it`);
   };

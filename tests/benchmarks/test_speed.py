@@ -22,6 +22,8 @@ from codec.models.sain import SAINet
 from codec.networks import Engine
 from codec.networks.on_torch import TorchNetwork
 from codec.picture import Pixels
+from codec.ssimulacra2 import ssimulacra2
+from eval.agreement import of_package
 from tests.conftest import PICTURES, jpeg_bytes, pixels_of, to_tensor
 
 ENGINES = {
@@ -123,6 +125,18 @@ def test_many(benchmark: BenchmarkFixture, way: str, how: str) -> None:
             work(item)
 
     benchmark.pedantic(single if how == "single calls" else lambda: list(many(source)), rounds=2)
+
+
+@pytest.mark.benchmark(group="SSIMULACRA2, 0.39 MP, one thread")
+@pytest.mark.parametrize("how", ["ours", "package"])
+def test_ssimulacra2(benchmark: BenchmarkFixture, how: str) -> None:
+    original, threads = photo_of(512, 768), torch.get_num_threads()
+    picture = np.asarray(Image.open(io.BytesIO(jpeg_bytes(original, quality=50))))
+    torch.set_num_threads(1)
+    try:
+        benchmark.pedantic(ssimulacra2 if how == "ours" else of_package, (original, picture), rounds=3, warmup_rounds=1)
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", ["sain-x2-lite", "sain-x2-paper"])
