@@ -207,7 +207,7 @@ def test_all_but_effort_works_without_torch(without_torch: dict[str, str], tmp_p
     for options in (
         [],
         ["--bpp", "0.5"],
-        ["--psnr", "26"],
+        ["--psnr", "25"],
         ["--scale", "auto"],
         ["--scale", "1"],
         ["-f", "webp"],

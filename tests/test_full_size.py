@@ -50,8 +50,8 @@ def test_more_is_restored_than_viewers_show(quality: int, photo: Pixels) -> None
 
 
 def test_the_file_is_an_ordinary_jpeg_with_the_models_tables(one_photo: Pixels, encoded: bytes) -> None:
-    known, header = describe(registry.resolve(MODEL)), codec.inspect(encoded).header
-    stored = rescaler.load(MODEL).downscale(one_photo, header.condition or 0)
+    known = describe(registry.resolve(MODEL))
+    stored = rescaler.load(MODEL).downscale(one_photo, get("jpeg").condition(Options(50, tables=known.tables)))
     tables = [table.ravel().tolist() for table in known.tables]
     assert np.array_equal(shown(encoded), shown(jpeg_bytes(stored, qtables=tables)))  # quality 50: as they are
     assert (stored is one_photo) == known.identity  # at no cost, without a network in the encoder

@@ -15,6 +15,8 @@ from codec.picture import Pixels
 from eval.agreement import of_package
 from tests.conftest import PICTURES, SHARED, jpeg_bytes, pixels_of, to_tensor
 
+RAW = own.Ssimulacra2()
+
 QUALITIES = (10, 20, 35, 50, 65, 80, 90, 95)
 
 
@@ -56,7 +58,7 @@ def test_its_gradient_is_finite(case: str) -> None:
     original = {"flat": torch.full_like(photo, 0.5), "black": torch.zeros_like(photo)}.get(case, photo)
     picture = {"noise": torch.rand_like(photo), "out of range": photo * 3 - 1}.get(case, original).clone()
     picture.requires_grad_()
-    difference = own.raw_difference(original, picture).sum()
+    difference = RAW(original, picture).sum()
     (gradient,) = torch.autograd.grad(difference, picture)
     assert torch.isfinite(gradient).all()
     assert (difference.item() == 0) == (case in ("flat", "black", "equal"))
@@ -65,9 +67,9 @@ def test_its_gradient_is_finite(case: str) -> None:
 def test_its_gradient_leads_downhill() -> None:
     original, picture = pair(96)
     picture.requires_grad_()
-    before = own.raw_difference(original, picture).sum()
+    before = RAW(original, picture).sum()
     (gradient,) = torch.autograd.grad(before, picture)
-    after = own.raw_difference(original, picture - 1e-3 * gradient / gradient.abs().max())
+    after = RAW(original, picture - 1e-3 * gradient / gradient.abs().max())
     assert after.item() < before.item()
 
 
@@ -77,8 +79,8 @@ def parts(a: Tensor, b: Tensor) -> list[float]:
     for scale in range(own.SCALES):
         if min(a.shape[-2:]) < own.RADIUS:  # there is nothing to mirror
             break
-        compared = own._compared(own.to_xyb(a), own.to_xyb(b), "crop")
-        sums.append(float((compared * own.WEIGHTS[:, scale]).sum()))
+        compared = own._compared(own.to_xyb(a, RAW.absorbance), own.to_xyb(b, RAW.absorbance), "crop")
+        sums.append(float((compared * RAW.weights[:, scale]).sum()))
         a, b = F.avg_pool2d(a, 2, ceil_mode=True), F.avg_pool2d(b, 2, ceil_mode=True)
     return sums
 
@@ -87,31 +89,31 @@ def parts(a: Tensor, b: Tensor) -> list[float]:
 def test_a_small_crop_loses_a_scale_and_nothing_else(size: int, scales: int) -> None:
     original, picture = pair(size)
     sums = parts(original, picture)
-    assert float(own.raw_difference(original, picture)) == pytest.approx(sum(sums[:scales]), rel=1e-5)
+    assert float(RAW(original, picture)) == pytest.approx(sum(sums[:scales]), rel=1e-5)
     assert all(part > 0 for part in sums)
 
 
 def test_a_batch_is_its_pictures() -> None:
     pairs = [pair(96, quality) for quality in (10, 50, 90)]
     originals, pictures = (torch.cat(column) for column in zip(*pairs, strict=True))
-    singles = torch.cat([own.raw_difference(*each) for each in pairs])
-    torch.testing.assert_close(own.raw_difference(originals, pictures), singles, rtol=1e-5, atol=0)
+    singles = torch.cat([RAW(*each) for each in pairs])
+    torch.testing.assert_close(RAW(originals, pictures), singles, rtol=1e-5, atol=0)
 
 
 def test_autocast_changes_nothing() -> None:
     original, picture = pair(96)
-    expected = own.raw_difference(original, picture)
+    expected = RAW(original, picture)
     with torch.autocast("cpu", torch.bfloat16):
-        found = own.raw_difference(original, picture)
+        found = RAW(original, picture)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.filterwarnings("ignore:Dynamo detected a call to a `functools.lru_cache`")  # it may well do without
 def test_it_compiles() -> None:
-    compiled = torch.compile(own.raw_difference, backend="aot_eager", fullgraph=True)
+    compiled = torch.compile(RAW, backend="aot_eager", fullgraph=True)
     values, gradients = [], []
-    for function in (own.raw_difference, compiled):
+    for function in (RAW, compiled):
         original, picture = pair(16)  # two scales are enough
         picture.requires_grad_()
         value = function(original, picture)

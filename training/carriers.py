@@ -1,4 +1,4 @@
-"""Real encoders in training: what AVIF, HEIF and WebP make of an LR picture, where JPEG has a simulator.
+"""Real encoders in training: what AVIF, HEIF, WebP and JPEG XL make of an LR picture, where JPEG has a simulator.
 
 A custom operator, so that `torch.compile` neither looks into it nor breaks its graph there.
 """
@@ -15,7 +15,7 @@ from codec.carriers import Options
 from codec.errors import CodecError
 from codec.picture import Pixels
 
-FORMATS = ("avif", "heif", "webp")
+FORMATS = ("avif", "heif", "webp", "jxl")
 
 
 @cache

@@ -75,8 +75,8 @@ class TrainConfig:
     """Draw z from N(0, 1) on the way back, as IRN does, instead of 0 (lossless only)."""
     downscalers: bool = False
     """Aim at each of the usual downscalers in turn, not at bicubic alone (networks with a second latent)."""
-    carriers: bool = False
-    """Send one sample in eight through a real AVIF, HEIF or WebP encoder instead of the JPEG simulator."""
+    carriers: float = 0.0
+    """Share of the samples, 0…1, that go through a real encoder of another format instead of the JPEG simulator."""
 
     device: str = "cpu"
     """"cpu" or "cuda"; under torchrun each process takes the GPU of its local rank."""
@@ -102,6 +102,12 @@ _LOSSLESS_X4 = _LOSSLESS | {"crop": 144, "latent": 1 - 1 / 16}
 _HCFLOW = _LOSSLESS | {"guidance": 0.05, "latent": 1e-5, "lr": 2.5e-3, "compile": False}
 
 RECIPES: dict[str, tuple[str, TrainConfig]] = {
+    "sain-x1-modern": (
+        "the decoder of full-size AVIF, HEIF, WebP and JPEG XL files, from sain-x1-lite with --init",
+        TrainConfig(
+            model="sain-x1-modern", out=Path("runs/sain-x1-modern"), carriers=1.0, eye=0.5, freeze=("tables",), lr=1e-3
+        ),
+    ),
     "sain-x1-lite": (
         "an ordinary full-size picture, of which the decoder restores more than viewers show",
         TrainConfig(model="sain-x1-lite", out=Path("runs/sain-x1-lite"), quality=(12.0, 97.0), eye=0.75, flat=False),

@@ -7,6 +7,9 @@ from torch import Tensor
 
 from codec.models.making import Net
 
+ENCODER = "enhance."
+"""Begins the names of what a decoder of scale 1 does not run."""
+
 
 @torch.no_grad()
 def grow(model: Net, small: Mapping[str, Tensor]) -> None:
@@ -14,9 +17,12 @@ def grow(model: Net, small: Mapping[str, Tensor]) -> None:
 
     Old channels do not listen to new ones, so that the function is that of the small network; new channels listen to
     old ones with the random weights at hand, so that they have something to say as soon as somebody listens.
-    Raises ValueError where the networks differ in more than size.
+    Of a network of scale 1 the decoder alone is taken where `model` has no encoder. Raises ValueError where the
+    networks differ in more than size.
     """
     state = model.state_dict()
+    if not any(name.startswith(ENCODER) for name in state):  # a decoder alone
+        small = {name: value for name, value in small.items() if not name.startswith(ENCODER)}
     if missing := sorted(set(small) - set(state)):
         raise ValueError(f"these weights are of another network, which has {missing[0]}")
     for name, old in small.items():
@@ -34,7 +40,7 @@ def grow(model: Net, small: Mapping[str, Tensor]) -> None:
 
 def _silence(name: str, tensor: Tensor) -> None:
     """An additional residual pair adds nothing at first: its second convolution is zero. So do other new parts."""
-    if name.startswith(("latent.restore.", "embedding.", "enhance.")):
+    if name.startswith(("latent.restore.", "embedding.", ENCODER)):
         return
     if ".pairs." not in name and ".modulations." not in name:
         raise ValueError(f"these weights are of another network, which has no {name}")

@@ -23,8 +23,6 @@ BOX_CHROMA = 0.15
 """Share of samples that a decoder shows with repeated instead of interpolated chroma, as some browsers' do."""
 RESAVED = 8
 """One sample in so many is saved again by somebody else's encoder before it is restored."""
-CARRIED = 8
-"""One sample in so many, another one, goes through a real encoder of another format instead of the simulated JPEG."""
 EYE = 5.0
 """What one of SSIMULACRA2's raw sum is worth in squared error; at our λ they are about equal where it is 4 to 6."""
 PEAK = 12 / 255
@@ -135,7 +133,8 @@ class RateDistortion(Objective):
 
     `guidance` and `chroma_guidance` weigh what is visible of the LR picture's distance to the bicubic one in luma and
     in chroma: the eye takes a luma pattern for texture, but sees a chroma pattern as green and magenta dots.
-    `carriers`: whether some samples go through real encoders of other formats; raises `CodecError` if there are none.
+    `carriers`: share of the samples that go through real encoders of other formats, the last ones of a batch; raises
+    `CodecError` if there are none.
     `rate` is a factor on λ. The buffer `absolute` says whether D is of absolute instead of squared errors.
 
     What is fitted is (1 - eye) · D + eye · `EYE` · S, where S is SSIMULACRA2's raw sum: `eye` is the share of what
@@ -151,7 +150,7 @@ class RateDistortion(Objective):
         margin: int,
         guidance: float,
         chroma_guidance: float,
-        carriers: bool = False,
+        carriers: float = 0.0,
         rate: float = 1.0,
         eye: float = 0.0,
         shown: float = 0.0,
@@ -159,7 +158,8 @@ class RateDistortion(Objective):
         super().__init__(model, margin)
         self.rate, self.eye, self.shown = rate, eye, shown
         self.seen = Ssimulacra2()
-        self.guidance, self.chroma_guidance, self.carriers = guidance, chroma_guidance, carriers and bool(installed())
+        self.guidance, self.chroma_guidance = guidance, chroma_guidance
+        self.carriers = carriers if carriers and installed() else 0.0
         self.register_buffer("standard", torch.from_numpy(STANDARD).float(), persistent=False)
         self.register_buffer("absolute", torch.tensor(False), persistent=False)  # a tensor: switched without compiling
 
@@ -179,8 +179,8 @@ class RateDistortion(Objective):
 
         The first ones are those saved again. Rate stays that of the JPEG: no encoder tells the gradient of its bits.
         """
-        n = len(picture) // CARRIED
-        if n == 0 or not self.carriers:
+        n = round(len(picture) * self.carriers)
+        if n == 0:
             return picture
         return torch.cat([picture[:-n], code_really(lr[-n:].to(picture.dtype), condition[-n:])])
 

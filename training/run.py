@@ -45,7 +45,7 @@ def check(config: TrainConfig) -> None:
         (config.downscalers and not lossless, f"{objective} ignores --downscalers"),
         (config.downscalers and not dual, f"{config.model} has no second latent for --downscalers"),
         (config.sampled and (flow or not lossless), f"{objective} of {config.model} ignores --sampled"),
-        (config.carriers and not coded, f"{objective} ignores --carriers"),
+        (bool(config.carriers) and not coded, f"{objective} ignores --carriers"),
     ):
         if wrong:
             raise ValueError(reason)

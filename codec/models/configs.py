@@ -1,5 +1,7 @@
 """The networks by name. A weight file carries its own configuration; these are what training starts from."""
 
+from dataclasses import replace
+
 from codec.models import hcflow_config
 from codec.models.config import SAINConfig
 from codec.models.systems import NetworkConfig
@@ -16,6 +18,8 @@ CONFIGS: dict[str, NetworkConfig] = {
     # ours, scale 1: a light encoder, whose work no decoder has to undo
     "sain-x1-lite": _FULL_SIZE,
     "sain-x1-psnr": _FULL_SIZE,
+    # behind other formats' own encoders, which an encoder network would have to know
+    "sain-x1-modern": replace(_FULL_SIZE, levels=((),)),
     # ours: one cheap vanilla block lets the encoder's E see the low band too; the decoder's work is the latent's
     "sain-x2-lite": SAINConfig(
         levels=(({"G": "folded-64x2"}, {"E": "folded-64x4"}),),
