@@ -24,7 +24,7 @@ TABLE = (
     Row(1, registry.PLAIN, formats=("png",)),  # loses nothing: there is nothing to restore
     Row(1, "sain-x1-psnr", "psnr"),
     Row(1, "sain-x1-lite"),
-    Row(2, "sain-x2-lite-42dba329", "psnr"),
+    Row(2, "sain-x2-lite-c31ad2bc", "psnr"),
     Row(2, registry.DEFAULT),
     Row(4, "sain-x4-lite-ad797bf9", "psnr"),
     Row(4, "sain-x4-lite"),
