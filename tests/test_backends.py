@@ -243,7 +243,7 @@ def test_exported_graphs_run_by_themselves(exported: Path, one_photo: Pixels) ->
         onnx.checker.check_model(model)
         about = json.loads(model.metadata_props[0].value)
         assert about.pop("tables") == resc.tables.tolist()
-        assert about == {"model": name, "way": way, "scale": 2, "overlap": resc.overlap[way]}
+        assert about == {"model": name, "way": way, "scale": 2, "overlap": resc.overlap[way], "alignment": 2}
         assert path.stat().st_size < 1.2 * registry.path_of(name).stat().st_size
 
 

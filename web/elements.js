@@ -18,15 +18,15 @@ async function fileSize(img) {
 }
 
 /**
- * Whether its place on the screen has more pixels than its file.
+ * How many pixels of the screen it has for each pixel of its file, along one side.
  * @param {HTMLImageElement} img
- * @returns {Promise<boolean>}
+ * @returns {Promise<number>}
  */
-export async function isTooSmall(img) {
+export async function enlargement(img) {
   const ratio = window.devicePixelRatio, fit = getComputedStyle(img).objectFit;
   const [width, height] = await fileSize(img);
   const ratios = [(img.clientWidth * ratio) / width, (img.clientHeight * ratio) / height];
-  return (fit === "contain" || fit === "scale-down" ? Math.min(...ratios) : Math.max(...ratios)) > 1;
+  return fit === "contain" || fit === "scale-down" ? Math.min(...ratios) : Math.max(...ratios);
 }
 
 /** @param {HTMLImageElement} img whether the browser turns it as its EXIF asks, which CSS can forbid */

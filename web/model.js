@@ -9,7 +9,8 @@ import { Trouble } from "./trouble.js";
  * @typedef {object} Model
  * @property {import("./runtime.js").Session} session
  * @property {number} scale full pixels per LR pixel along one side
- * @property {number} overlap LR pixels by which tiles must overlap, even
+ * @property {number} overlap LR pixels by which tiles must overlap, a multiple of the alignment
+ * @property {number} alignment LR pixels at whose multiples tiles must begin
  * @property {number[][]} tables base quantisation tables, 64 steps each
  */
 
@@ -82,5 +83,6 @@ export async function loadModel(name, places) {
     throw new Trouble(`${url.href} is not the model ${name}, but ${about?.model ?? "no file of codec export"}`);
   }
   const tables = about.tables.map((/** @type {number[][]} */ table) => table.flat());
-  return { session: await openSession(graph, places), scale: about.scale, overlap: about.overlap, tables };
+  const { scale, overlap, alignment = 2 } = about; // files of older versions, which knew no scale 1, do not state it
+  return { session: await openSession(graph, places), scale, overlap, alignment, tables };
 }

@@ -5,12 +5,14 @@ import { Trouble } from "./trouble.js";
 /** @typedef {import("./worker.js").Job} Job */
 /** @typedef {import("sain-codec").Restored} Restored */
 /** @typedef {{ordinary: true}} Ordinary a picture that is not ours */
+/** @typedef {{enough: true}} Enough a small file of ours, whose place has no more pixels than it has */
+/** @typedef {Restored | Ordinary | Enough} Answer */
 /** @typedef {(progress: number) => void} Report */
 /**
  * @typedef {object} Task
  * @property {Job} job
  * @property {Report} report
- * @property {(answer: Restored | Ordinary) => void} resolve
+ * @property {(answer: Answer) => void} resolve
  * @property {(reason: Error) => void} reject
  */
 
@@ -47,7 +49,7 @@ export class Restorer {
   /**
    * @param {Job} job
    * @param {Report} report called with 0…1
-   * @returns {Promise<Restored | Ordinary>} rejects with a `Trouble` that says why the picture stays as it is
+   * @returns {Promise<Answer>} rejects with a `Trouble` that says why the picture stays as it is
    */
   restore(job, report) {
     return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 // Pictures of sain-codec at full size: <img data-sain src="photo.jpg">. See README.md.
 
-import { Shown, isTooSmall, isTurned } from "./elements.js";
+import { Shown, enlargement, isTurned } from "./elements.js";
 import { Restorer } from "./restore.js";
 import { Trouble } from "./trouble.js";
 
@@ -9,10 +9,13 @@ import { Trouble } from "./trouble.js";
  * @property {boolean} near the part of the page that is seen
  * @property {"waiting" | "busy" | "settled"} stage
  * @property {Shown | null} shown
+ * @property {number} above screen pixels for each of its file's, a side, above which it is restored
  */
 
 const SELECTOR = "img[data-sain]";
 const NEAR = "300px"; // from the part of the page that is seen
+const HALF = 0.49; // a little less, for sides are rounded. What is shown smaller hides what a network would restore
+const WHOLE = 1;
 
 const settings = {
   models: new URL("models/", import.meta.url).href,
@@ -55,11 +58,12 @@ function fail(img, error) {
 async function work(img, state) {
   const url = img.currentSrc, isCurrent = () => states.get(img) === state;
   try {
-    if (!(await isTooSmall(img))) return "waiting";
+    const enlarged = await enlargement(img);
+    if (!(enlarged > state.above)) return "waiting";
     const { models, runtime, threads, timeout } = settings;
     restorer ??= new Restorer(timeout);
     const credentials = img.crossOrigin === "use-credentials" ? "include" : "same-origin";
-    const job = { url, credentials, turn: isTurned(img), places: { models, runtime, threads } };
+    const job = { url, credentials, turn: isTurned(img), shown: enlarged, places: { models, runtime, threads } };
     const answer = await restorer.restore(/** @type {import("./worker.js").Job} */ (job), (progress) => {
       if (isCurrent()) tell(img, "progress", { progress });
     });
@@ -67,6 +71,10 @@ async function work(img, state) {
     if ("ordinary" in answer) {
       tell(img, "failed", { reason: "an ordinary picture", ordinary: true });
       return "settled";
+    }
+    if ("enough" in answer) {
+      state.above = WHOLE;
+      return work(img, state); // it may have grown meanwhile
     }
     state.shown = new Shown();
     await state.shown.show(img, answer);
@@ -100,7 +108,7 @@ function forget(img) {
 /** @param {HTMLImageElement} img that is new, or shows something new */
 function watch(img) {
   states.get(img)?.shown?.undo(img);
-  states.set(img, { near: false, stage: "waiting", shown: null });
+  states.set(img, { near: false, stage: "waiting", shown: null, above: HALF });
   forget(img); // what is observed anew is reported anew
   places.observe(img);
   sizes.observe(img);

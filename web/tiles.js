@@ -5,8 +5,9 @@
 
 /**
  * @param {number} length pixels
- * @param {number} tile pixels without overlap, even
- * @param {number} overlap the network's reach, even: then the 2x2 folds of every tile are those of the whole picture
+ * @param {number} tile pixels without overlap, a multiple of the network's alignment
+ * @param {number} overlap the network's reach, a multiple too: then the Haar bands and 2x2 folds of every tile are those
+ *   of the whole picture
  * @returns {Cut[]}
  */
 export function spans(length, tile, overlap) {
@@ -22,22 +23,23 @@ export function spans(length, tile, overlap) {
 /**
  * Tiles of equal sizes, as far as they go: fewer shapes for a GPU, and no narrow ones that are mostly overlap. What is no
  * larger than a tile with its overlap is not cut.
- * @param {number} length @param {number} most @param {number} overlap
+ * @param {number} length @param {number} most @param {number} overlap @param {number} alignment
  */
-const side = (length, most, overlap) => {
+const side = (length, most, overlap, alignment) => {
   const count = length <= most + 2 * overlap ? 1 : Math.ceil(length / most);
-  return 2 * Math.ceil(length / count / 2);
+  return alignment * Math.ceil(Math.ceil(length / count) / alignment);
 };
 
 /**
  * @param {number} width @param {number} height
- * @param {number} most pixels a side of a tile without overlap, even
+ * @param {number} most pixels a side of a tile without overlap, a multiple of the alignment
  * @param {number} overlap
+ * @param {number} alignment
  * @returns {{x: Cut, y: Cut}[]}
  */
-export function tiles(width, height, most, overlap) {
-  const across = spans(width, side(width, most, overlap), overlap);
-  return spans(height, side(height, most, overlap), overlap).flatMap((y) => across.map((x) => ({ x, y })));
+export function tiles(width, height, most, overlap, alignment) {
+  const across = spans(width, side(width, most, overlap, alignment), overlap);
+  return spans(height, side(height, most, overlap, alignment), overlap).flatMap((y) => across.map((x) => ({ x, y })));
 }
 
 /**

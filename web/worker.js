@@ -12,9 +12,16 @@ import { Trouble } from "./trouble.js";
 /** @typedef {import("./jpeg.js").Jpeg} Jpeg */
 /** @typedef {import("./header.js").Header} Header */
 /** @typedef {import("./runtime.js").Places} Places */
-/** @typedef {{url: string, credentials: RequestCredentials, turn: boolean, places: Places}} Job */
+/**
+ * @typedef {object} Job
+ * @property {string} url
+ * @property {RequestCredentials} credentials
+ * @property {boolean} turn
+ * @property {number} shown screen pixels for each of the file's, a side
+ * @property {Places} places
+ */
 
-const TILE = 384; // LR pixels a side, without overlap
+const TILE = 192; // of the units that tiles are aligned to, a side, without overlap: 384 LR pixels, at scale 1 768
 const MOST = 1e8; // pixels of a restored picture
 const PLAIN = "plain"; // no network: the file holds the picture at full size
 
@@ -56,6 +63,8 @@ async function restore(job, report) {
   const jpeg = readJpeg(bytes);
   const header = jpeg && (await headerOf(jpeg, job));
   if (!jpeg || !header || header.model === PLAIN) return { ordinary: true };
+  // a small file has more than its place can show; one of full size is restored at its own
+  if (job.shown <= 1 && header.fullSize.join() !== header.lrSize.join()) return { enough: true };
   check(header, jpeg);
   const lr = await pixelsOf(jpeg);
   if (!models.has(header.model)) models.set(header.model, loadModel(header.model, job.places));
@@ -68,7 +77,8 @@ async function restore(job, report) {
   const loaded = performance.now();
   const channels = header.grey ? 1 : jpeg.components;
   const full = { pixels: new Uint8Array(width * height * channels), width, height, channels };
-  const cuts = tiles(jpeg.width, jpeg.height, TILE, model.overlap), steps = condition(jpeg.tables[0]);
+  const cuts = tiles(jpeg.width, jpeg.height, TILE * model.alignment, model.overlap, model.alignment);
+  const steps = condition(jpeg.tables[0]);
   for (const [done, { x, y }] of cuts.entries()) {
     const part = cropped(lr, jpeg.width, x.outer, y.outer);
     const restored = await session.upscale(part, x.outer.stop - x.outer.start, y.outer.stop - y.outer.start, steps);

@@ -8,7 +8,7 @@ a picture is downscaled).
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,14 +129,16 @@ def structure(model: "ModelProto") -> bytes:
     return data
 
 
-def write(model: str, folder: Path, packing: Packing = "single", force: bool = False) -> list[Path]:
+def write(
+    model: str, folder: Path, packing: Packing = "single", force: bool = False, ways: Sequence[Way] = WAYS
+) -> list[Path]:
     """`NAME.downscale.onnx` and `NAME.upscale.onnx` of a model, each a single file with weights; returns their paths.
 
-    Raises `CodecError`.
+    `ways`: those of them that are wanted. Raises `CodecError`.
     """
     name = registry.resolve(model)
     weights = read_weights(registry.path_of(name))
-    paths = {folder / f"{name}.{way}.onnx": way for way in WAYS}
+    paths = {folder / f"{name}.{way}.onnx": way for way in ways}
     for path in paths:
         check_free(path, force)  # before the work
     made: dict[Path, bytes] = {}
@@ -145,7 +147,7 @@ def write(model: str, folder: Path, packing: Packing = "single", force: bool = F
         pack(graph, packing)
         config = weights.config
         about = {"model": name, "way": way, "scale": config.scale, "overlap": config.overlap(way)}
-        about["tables"] = weights.tables.tolist()
+        about |= {"alignment": config.alignment, "tables": weights.tables.tolist()}
         graph.metadata_props.add(key="sain-codec", value=json.dumps(about))
         made[path] = graph.SerializeToString(deterministic=True)
     for path, data in made.items():

@@ -1,5 +1,6 @@
 """How the weights within an ONNX graph are stored; what runs it computes in single precision whichever way."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -34,6 +35,12 @@ def pack(model: "ModelProto", packing: Packing) -> None:
     nodes = [*unpacking, *model.graph.node]
     del model.graph.node[:]
     model.graph.node.extend(nodes)
+
+
+def smallest(tensors: Mapping[str, npt.NDArray[Any]]) -> Packing:
+    """What a network's weights can be stored as without loss: `"grid"` if they were trained so, else `"half"`."""
+    wide = (value for value in tensors.values() if value.ndim > 1)
+    return "grid" if all(grid_of(value.astype(np.float32)) is not None for value in wide) else "half"
 
 
 def _halved(name: str, values: npt.NDArray[Any]) -> tuple[dict[str, npt.NDArray[Any]], Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.serve.browser import CHROMIUM, Browser
+from tests.web.pictures import OLDER
 from tests.web.site import WEB, Site, served
-from web.build import write_tables
+from web.build import write_models
 
 
 @pytest.fixture(scope="session")
@@ -39,11 +40,10 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
-def site(packages: Path, exported: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    pytest.importorskip("onnxscript")
     models = tmp_path_factory.mktemp("models")
-    write_tables(models)
-    for path in exported.glob("*.upscale.onnx"):
-        shutil.copy(path, models)
+    write_models(models, [OLDER])
     with served(Site()) as site:
         site.folders["/models/"] = models
         yield site

@@ -1,6 +1,6 @@
 """What restoring one megapixel in headless Chromium takes, and how large everything is: `python -m tests.web.measure`.
 
-Needs `make web` to have been run once (model and runtime).
+Needs `make web` to have been run once (models and runtime).
 """
 
 import argparse
@@ -8,7 +8,9 @@ import io
 import os
 import subprocess
 import tempfile
+from itertools import product
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -18,6 +20,7 @@ from tests.serve.browser import Browser
 from tests.web.site import WEB, Site, served
 
 SIZE = (1224, 816)
+SCALES: tuple[Literal[1, 2], ...] = (2, 1)
 SIZES = """
 const fs = require("fs"), zlib = require("zlib");
 for (const line of process.argv.slice(1)) {
@@ -28,10 +31,10 @@ for (const line of process.argv.slice(1)) {
 """
 
 
-def times(site: Site, threads: int) -> tuple[dict[str, float], dict[str, float], int]:
+def times(site: Site, threads: int, scale: Literal[1, 2]) -> tuple[dict[str, float], dict[str, float], int]:
     """Of the first picture, and of the second, in milliseconds; and how many threads there were."""
     site.files["/threads.js"] = f'import {{ configure }} from "/sain.js"; configure({{ threads: {threads} }});'.encode()
-    tags = "".join(f'<img id="{name}" data-sain src="/{name}.jpg" width="1200">' for name in ("first", "second"))
+    tags = "".join(f'<img id="{n}" data-sain src="/{n}-{scale}.jpg" width="1200">' for n in ("first", "second"))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         browser = Browser(Path(profile))
         try:
@@ -50,7 +53,7 @@ def sizes() -> None:
     dist = WEB / "node_modules" / "onnxruntime-web" / "dist"
     groups = {
         "our code": sorted(WEB.glob("*.js")),
-        "model": sorted((WEB / "models").glob("*.onnx")),
+        **{path.name: [path] for path in sorted((WEB / "models").glob("*.onnx"))},
         "runtime, wasm": [dist / f for f in ("ort.wasm.min.mjs", *_wasm(""))],
         "runtime, WebGPU": [dist / f for f in ("ort.jspi.min.mjs", *_wasm(".jspi"))],
         "runtime, WebGPU (older browsers)": [dist / f for f in ("ort.webgpu.min.mjs", *_wasm(".asyncify"))],
@@ -79,12 +82,13 @@ def main() -> None:
         img.resize(SIZE).save(out, "PNG")
     with served(Site()) as site:
         site.folders["/models/"] = WEB / "models"
-        for name, quality in (("first", 60), ("second", 61)):
-            site.files[f"/{name}.jpg"] = codec.encode(out.getvalue(), quality)
-        for threads in (1, 2):
-            first, second, used = times(site, threads)
+        for scale, threads in product(SCALES, (1, 2)):
+            for name, quality in (("first", 60), ("second", 61)):
+                site.files[f"/{name}-{scale}.jpg"] = codec.encode(out.getvalue(), quality, scale=scale)
+            first, second, used = times(site, threads, scale)
             cold, warm = ({k: round(v / 1000, 2) for k, v in t.items()} for t in (first, second))
-            print(f"{used} threads: first picture {cold}, second {warm} (seconds); load {os.getloadavg()[0]:.1f}")
+            told = f"scale {scale}, {used} threads: first picture {cold}, second {warm} (seconds)"
+            print(f"{told}; load {os.getloadavg()[0]:.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,8 @@ from codec.demo import SAMPLE
 from codec.picture import Pixels
 from tests.conftest import PICTURES, pixels_of
 
+OLDER = "sain-x2-lite-c31ad2bc"
+"""Was the default once, and is on a grid: a byte a weight."""
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -52,6 +54,15 @@ def small_files() -> dict[str, bytes]:
         "tiny": codec.encode(second[:3, :5], 80),
         "profile": codec.encode(with_profile(first[:64, :64], SRGB), 70),
         "several-tiles": codec.encode(wide, 50),
+        "older": codec.encode(first[:63, :90], 60, model=OLDER),
+        "whole": codec.encode(first, 60, scale=1),
+        "whole-odd": codec.encode(second[:133, :171], 30, scale=1),
+        "whole-grey": codec.encode(grey[:51, :77], 40, scale=1),
+        "whole-compact": codec.encode(first[:47, :31], 60, scale=1, header="compact"),
+        "whole-no-header": codec.encode(first[:51, :63], 60, scale=1, header="none"),
+        "whole-tiny": codec.encode(second[:3, :5], 80, scale=1),
+        "whole-progressive": codec.encode(sample[:256, :384], 95, scale=1),
+        "whole-tiles": codec.encode(wide, 50, scale=1),
     }
 
 

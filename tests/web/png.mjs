@@ -13,16 +13,16 @@ for (let orientation = 1; orientation <= 8; orientation++) {
   files.push(Buffer.from(await blob.arrayBuffer()).toString("base64"));
 }
 // a "network" that only enlarges: tiles must come together to the same picture, whatever they are cut into
-const [tile, overlap] = cuts, scale = 2;
-const [fullWidth, fullHeight] = [2 * width, 2 * height - 1]; // of an odd height
+const [tile, overlap, alignment, scale] = cuts;
+const [fullWidth, fullHeight] = [scale * width, scale * height - (scale - 1)]; // of an odd height
 const full = { pixels: new Uint8Array(fullWidth * fullHeight * 3), width: fullWidth, height: fullHeight, channels: 3 };
 const sizes = [];
-for (const cut of channels === 3 ? tiles(width, height, tile, overlap) : []) {
+for (const cut of channels === 3 ? tiles(width, height, tile, overlap, alignment) : []) {
   const part = cropped(picture.pixels, width, cut.x.outer, cut.y.outer), w = cut.x.outer.stop - cut.x.outer.start;
   const rows = [];
   for (let at = 0; at < part.length; at += 3 * w) {
-    const row = Uint8Array.from({ length: 6 * w }, (_, n) => part[at + 3 * Math.floor(n / 6) + (n % 3)]);
-    rows.push(row, row);
+    const row = Uint8Array.from({ length: 3 * scale * w }, (_, n) => part[at + 3 * Math.floor(n / 3 / scale) + (n % 3)]);
+    for (let n = 0; n < scale; n++) rows.push(row);
   }
   sizes.push([cut.x.inner.start, cut.y.inner.start, w, part.length / 3 / w]);
   place(full, joined(rows), cut, scale);

@@ -69,7 +69,7 @@ def test_ordinary_pictures_stay_without_a_word(browser: Browser, site: Site, sma
     jpeg, strange, webp = io.BytesIO(), io.BytesIO(), codec.encode(PHOTO, 60, format="webp")
     Image.open(PHOTO).save(jpeg, "JPEG", comment=b"sain; is a name", optimize=True)
     Image.open(PHOTO).save(strange, "JPEG", qtables=[[7 + n % 5 for n in range(64)]] * 2)  # of a camera, say
-    full = codec.encode(PHOTO, 60, scale=1)
+    full = codec.encode(PHOTO, 60, model="plain")
     files = {"jpeg": jpeg.getvalue(), "strange": strange.getvalue(), "plain": full, "webp": webp}
     open_pictures(browser, site, files)
     for name in files:
@@ -81,9 +81,12 @@ def test_ordinary_pictures_stay_without_a_word(browser: Browser, site: Site, sma
 
 
 def test_what_cannot_be_restored_says_why_in_one_line(browser: Browser, site: Site, small: bytes) -> None:
+    whole = codec.encode(PHOTO, 60, scale=1)
     with_alpha = np.dstack([pixels_of(PHOTO), np.tile(np.arange(192, dtype=np.uint8), (144, 1))])
     files = {
         "stale": encoded_again(small),
+        "whole-stale": encoded_again(whole),
+        "whole-inconsistent": stating(whole, full_size=(191, 144)),
         "resized": stating(small, lr_size=(95, 72), full_size=(190, 144)),
         "alpha": codec.encode(with_alpha, 60),
         "alpha-too": codec.encode(with_alpha, 70),
@@ -97,11 +100,12 @@ def test_what_cannot_be_restored_says_why_in_one_line(browser: Browser, site: Si
     open_pictures(browser, site, files)
     reasons = {name: stays(browser, name) for name in files}
     assert reasons["stale"] == reasons["resized"] == "it was resized or encoded again after codec.encode wrote it"
+    assert reasons["whole-stale"] == reasons["stale"]
     assert reasons["alpha"] == reasons["alpha-too"] == "it has transparency, which is not restored in a browser"
     assert reasons["version"] == "its format version is 2, not 1"
     assert reasons["malformed"] == "its header is malformed"
     assert reasons["newer"].startswith("its header has a field that is not known here: z")
-    assert reasons["inconsistent"] == "its header is inconsistent"
+    assert reasons["inconsistent"] == reasons["whole-inconsistent"] == "its header is inconsistent"
     assert reasons["huge"] == "it is too large to be restored in a browser"
     assert reasons["cut"] == "the JPEG file is damaged"
     expected = {f"sain: {site.url}/{name}.jpg stays as it is: {reason}" for name, reason in reasons.items()}

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -27,15 +28,18 @@ def with_gpu(chromium: str, site: Site, tmp_path_factory: pytest.TempPathFactory
     browser.close()
 
 
-@pytest.mark.parametrize("driver", ["sound", "broken"])
-def test_the_gpu_computes_where_it_computes_what_the_cpu_does(with_gpu: Browser, site: Site, driver: str) -> None:
-    data = codec.encode(pixels_of(PICTURES / "kodim04-crop.png")[:64, :64], 60)
-    site.files["/gpu.jpg"] = data
+@pytest.mark.parametrize(("driver", "scale"), [("sound", 2), ("broken", 2), ("sound", 1)])
+def test_the_gpu_computes_where_it_computes_what_the_cpu_does(
+    with_gpu: Browser, site: Site, driver: str, scale: Literal[1, 2]
+) -> None:
+    data = codec.encode(pixels_of(PICTURES / "kodim04-crop.png")[:64, :64], 60, scale=scale)
+    site.files[f"/gpu-{scale}.jpg"] = data
     site.variants.add("/broken")
     site.files["/broken/driver.js"] = b"GPUComputePassEncoder.prototype.dispatchWorkgroups = () => {};"
     site.files["/broken/worker.js"] = b"import '/broken/driver.js'; import '/worker.js';"
     site.fetched.clear()
-    tag = '<img id="it" data-sain src="/gpu.jpg" width="200">'
+    with_gpu.call("Network.clearBrowserCache")  # or a second test would find the first one's files there
+    tag = f'<img id="it" data-sain src="/gpu-{scale}.jpg" width="200">'
     with_gpu.open(site.page(tag, variant="/broken" if driver == "broken" else ""))
     with_gpu.until("ended('it')")
     assert with_gpu.value("ended('it').device") == ("webgpu" if driver == "sound" else "wasm")

@@ -21,7 +21,7 @@ from tests.web.site import WEB
 SCRIPT = Path(__file__).with_name("png.mjs")
 
 
-def run(node: str, pixels: Pixels, icc: bytes | None = None, cuts: tuple[int, int] = (8, 4)) -> dict[str, Any]:
+def run(node: str, pixels: Pixels, icc: bytes | None = None, cuts: tuple[int, ...] = (8, 4, 2, 2)) -> dict[str, Any]:
     height, width = pixels.shape[:2]
     channels = 3 if pixels.ndim == 3 else 1
     given = {"width": width, "height": height, "channels": channels, "pixels": pixels.ravel().tolist(), "cuts": cuts}
@@ -43,14 +43,17 @@ def test_pngs_hold_the_pixels_turned_as_pillow_turns_them(node: str, grey: bool)
         assert img.info["icc_profile"] == SRGB
 
 
-@pytest.mark.parametrize(("tile", "overlap"), [(8, 4), (16, 6), (64, 4), (8, 0)])
-def test_tiles_are_cut_and_put_together_as_python_does(node: str, tile: int, overlap: int) -> None:
+@pytest.mark.parametrize(("scale", "alignment"), [(2, 2), (1, 4), (2, 4)])
+@pytest.mark.parametrize(("tile", "overlap"), [(8, 4), (16, 8), (64, 4), (8, 0), (12, 4)])
+def test_tiles_are_cut_and_put_together_as_python_does(
+    node: str, tile: int, overlap: int, scale: int, alignment: int
+) -> None:
     pixels = pixels_of(PICTURES / "kodim08-crop.png")[:21, :37]
-    answer = run(node, pixels, cuts=(tile, overlap))
-    enlarged = pixels.repeat(2, 0).repeat(2, 1)[:-1]  # of an odd height
+    answer = run(node, pixels, cuts=(tile, overlap, alignment, scale))
+    enlarged = pixels.repeat(scale, 0).repeat(scale, 1)[: 21 * scale - (scale - 1)]  # of an odd height
     assert np.array_equal(np.array(answer["full"], np.uint8).reshape(enlarged.shape), enlarged)
-    across = [(inner[1].start, outer[1]) for inner, outer, _ in _tiles(1, 37, tile, overlap, 2)]
-    down = [(inner[0].start, outer[0]) for inner, outer, _ in _tiles(21, 1, tile, overlap, 2)]
+    across = [(inner[1].start, outer[1]) for inner, outer, _ in _tiles(1, 37, tile, overlap, alignment)]
+    down = [(inner[0].start, outer[0]) for inner, outer, _ in _tiles(21, 1, tile, overlap, alignment)]
     assert answer["sizes"] == [[x, y, w.stop - w.start, h.stop - h.start] for y, h in down for x, w in across]
 
 

@@ -12,7 +12,16 @@ import codec
 from codec.models import registry
 from tests.conftest import PICTURES, levels_apart, pixels_of
 from tests.serve.browser import Browser
-from tests.web.pictures import SRGB, is_progressive, shown, small_files, swapped_profile, turned_photo, with_profile
+from tests.web.pictures import (
+    OLDER,
+    SRGB,
+    is_progressive,
+    shown,
+    small_files,
+    swapped_profile,
+    turned_photo,
+    with_profile,
+)
 from tests.web.site import RUNTIME, Site, served
 
 LOOK = """(img) => { const c = document.createElement("canvas"); [c.width, c.height] = [24, 24];
@@ -48,12 +57,14 @@ def test_pictures_of_all_kinds_are_what_python_restores(browser: Browser, site: 
         assert levels_apart(np.array(img), np.array(expected)) <= 2, name
         assert img.info.get("icc_profile") == (SRGB if name == "profile" else None)
         assert browser.value(f"document.getElementById({name!r}).src") == f"{site.url}/{name}.jpg"
-    assert browser.value("told.filter(({ id, name }) => id === 'several-tiles' && name === 'progress').length") == 3
+    for name in ("several-tiles", "whole-tiles"):
+        assert browser.value(f"told.filter(({{ id, name }}) => id === {name!r} && name === 'progress').length") == 3
     progress = browser.value("told.filter(({ name }) => name === 'progress').map(({ progress }) => progress)")
     assert set(progress) == {0, 0.5, 1}
     facts = browser.value("ended('odd')")
     assert facts["model"] == registry.resolve(registry.DEFAULT)
     assert (facts["width"], facts["height"], facts["device"]) == (171, 133, "wasm")
+    assert browser.value("[ended('older').model, ended('whole').model]") == [OLDER, registry.resolve("sain-x1-lite")]
     assert (browser.errors, browser.warnings) == ([], [])  # nothing refused under the demo's content security policy
 
 
@@ -86,7 +97,7 @@ def test_nothing_is_done_before_the_screen_has_more_pixels_than_the_file(browser
     browser.open(site.page(f'{body}<img id="set" data-sain {candidates}><img id="last" data-sain src="/none.jpg">'))
     browser.value("new Promise((then) => setTimeout(then, 500))")
     assert browser.value("told") == []
-    assert "/worker.js" not in site.fetched
+    assert not [path for path in site.fetched if path.startswith((RUNTIME, "/models/"))]
     browser.value("document.getElementById('grows').style.width = '97px'")
     restored(browser, "grows")
     assert browser.value("told.map(({ id }) => id).every((id) => id === 'grows')")

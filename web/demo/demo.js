@@ -10,7 +10,7 @@ const runtime = /** @type {HTMLElement} */ (document.getElementById("runtime"));
  * @typedef {object} Entry of pictures/index.json
  * @property {string} file
  * @property {number} width @property {number} height of the photo
- * @property {number} small @property {number} jpeg @property {number} png bytes
+ * @property {number} sent @property {number} jpeg @property {number} png bytes
  * @property {number} psnr of the restored picture
  */
 
@@ -25,10 +25,13 @@ function figure(entry) {
   for (const img of [after, before]) img.src = entry.file;
   const range = find("input");
   range.addEventListener("input", () => stage.style.setProperty("--at", `${range.value}%`));
-  for (const of of /** @type {const} */ (["small", "jpeg", "png"])) {
+  for (const of of /** @type {const} */ (["sent", "jpeg", "png"])) {
     find(`[data-of=${of}]`).textContent = `${number.format(entry[of])} bytes`;
   }
-  state.textContent = `the small file, ${Math.ceil(entry.width / 2)} × ${Math.ceil(entry.height / 2)} pixels`;
+  before.addEventListener("load", () => {
+    const asItCame = `the file as it came, ${before.naturalWidth} × ${before.naturalHeight} pixels`;
+    state.textContent ||= asItCame; // unless it has been restored by now
+  });
   after.addEventListener("sain-progress", (/** @type {CustomEvent} */ { detail }) => {
     bar.hidden = false;
     bar.value = detail.progress;
@@ -46,7 +49,7 @@ function figure(entry) {
   });
   after.addEventListener("sain-failed", (/** @type {CustomEvent} */ { detail }) => {
     bar.hidden = true;
-    state.textContent = `stays small: ${detail.reason}`;
+    state.textContent = `stays as it came: ${detail.reason}`;
   });
   return node;
 }
