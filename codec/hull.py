@@ -26,6 +26,8 @@ from codec.wish import Wish
 PLAIN_STRIDES, STRIDES = (1.0, 0.5, 0.25), (0.5,)
 """Octaves of step by which other qualities are tried: without a network, and with one, on the whole picture. On a
 sample none is: models are trained to be best at the quality that is tried first."""
+COARSER = {("eye", 1): 1.25, ("eye", 2): 0.5, ("psnr", 1): 0.5}
+"""Octaves of step by which the best quality by tuning and scale is coarser than λ makes it; from Kodak, within 0.5."""
 FAR = 1.15
 """Cost over the least so far from which on a model is not tried at other qualities."""
 
@@ -51,7 +53,7 @@ class Distortion:
     """Of restored pictures of one original, by the metric of a tuning."""
 
     def __init__(self, original: Pixels, tune: Tune) -> None:
-        self._original = original
+        self._original, self.tune = original, tune
         self._judge = Judge(original) if tune == "eye" and min(original.shape[:2]) >= SMALLEST else None
 
     def of(self, restored: Pixels) -> float:
@@ -123,7 +125,7 @@ class Tryout:
             cost = self._distortion.priced(encoder.restored(file)) + weight * 8 * len(file.data) / pixels
             return trial._replace(cost=cost, quality=ladder.qualities[rung], file=file)
 
-        best = _own(ladder, weight)
+        best = _start(ladder, weight, self._distortion.tune)
         if at(best).cost < FAR * self._least:
             for stride in self._strides(encoder):
                 for way in (-stride, stride):
@@ -144,11 +146,12 @@ class Tryout:
         return rate_weight(encoder.carrier.condition(options), usual.scale)
 
 
-def _own(ladder: Ladder, weight: float) -> int:
-    """The rung at which a model is meant to work at a λ."""
+def _start(ladder: Ladder, weight: float, tune: Tune) -> int:
+    """The rung at which a model is likely to be best at a λ."""
     scale = describe(ladder.encoder.model).scale
 
     def fineness(rung: int) -> float:
         return -rate_weight(ladder.encoder.condition(ladder.qualities[rung]), scale)
 
-    return min(bisect_left(range(len(ladder)), -weight, key=fineness), len(ladder) - 1)
+    own = min(bisect_left(range(len(ladder)), -weight, key=fineness), len(ladder) - 1)
+    return ladder.rung(ladder.depth(own) - COARSER.get((tune, scale), 0.0))
