@@ -117,7 +117,7 @@ class Tryout:
         return trial._replace(cost=len(found.file.data) / 2**surplus, file=found.file)
 
     def _at_quality(self, encoder: Encoder, trial: Trial) -> Trial:
-        ladder, pixels, weight = Ladder(encoder), encoder.size[0] * encoder.size[1], self._weight(encoder)
+        ladder, pixels, weight = Ladder(encoder), encoder.size[0] * encoder.size[1], self.weight(encoder)
 
         @cache
         def at(rung: int) -> Trial:
@@ -139,7 +139,7 @@ class Tryout:
             return PLAIN_STRIDES
         return () if self._sampled else STRIDES
 
-    def _weight(self, encoder: Encoder) -> float:
+    def weight(self, encoder: Encoder) -> float:
         """What the quality means: λ of the usual model, whatever the model at hand."""
         usual = describe(registry.DEFAULT)
         options = replace(encoder.options, tables=usual.tables, quality=self._wish.quality or 0)

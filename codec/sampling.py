@@ -24,7 +24,7 @@ GRID = 16
 """Pixels: where crops may begin."""
 SHARE = 8
 """The sample is one pixel in so many, within the bounds that follow."""
-LEAST, MOST = 1 << 16, 1 << 18
+LEAST, MOST = 1 << 17, 1 << 18
 """Pixels: below the least, crops tell little; above the most, nothing more."""
 
 

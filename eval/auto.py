@@ -1,17 +1,24 @@
 """How far `scale="auto"` is from the best of all models, each tried on the whole picture, and what it costs.
 
-python -m eval.auto ../shared/data/kodak/*.png [--tune psnr] [--wish psnr=36]
+python -m eval.auto ../shared/data/kodak/*.png --tune psnr
+python -m eval.auto ../shared/data/large/canon-5d.jpg --wish psnr=36 --cost-only
 
-Regret is in percent of what is least for the best model: D + λ R at a quality; the distortion of the tuning (the squared
-error, or SSIMULACRA2's raw sum) at equal bytes; bytes at equal PSNR. Cost is CPU time over that of encoding with the
-chosen model alone.
+Regret is in percent of what the best model comes to: D + λ R at a quality; the distortion of the tuning (the squared
+error, or SSIMULACRA2's raw sum) at equal bytes; bytes at equal PSNR. Cost is CPU time, and pixels that networks took or
+gave, over those of encoding with the chosen model alone.
 """
 
 import argparse
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
+from unittest.mock import patch
+
+import numpy as np
+from tqdm import tqdm
 
 import codec
 from codec import scaling
@@ -20,36 +27,68 @@ from codec.encoding import Encoder, Job
 from codec.hull import Distortion, Tryout
 from codec.models import registry
 from codec.models.choice import Tune
+from codec.models.description import describe
 from codec.picture import Picture, Pixels
+from codec.rescaler import Rescaler
 from codec.wish import Wish
 from eval.runner import load_picture
 
-WISHES: tuple[dict[str, Any], ...] = (
-    *({"quality": quality} for quality in (30, 60, 85, 95)),
-    *({"bpp": bpp} for bpp in (0.15, 0.4, 1.0, 2.0)),
-    *({"psnr": decibels} for decibels in (28.0, 32.0, 36.0, 40.0)),
-)
+WISHES = ("quality=30", "quality=60", "quality=85", "bpp=0.15", "bpp=0.4", "bpp=1", "psnr=28", "psnr=32", "psnr=36")
 
 
-def timed(work: Callable[[], bytes]) -> tuple[bytes, float]:
-    """A file, and the CPU seconds that it took."""
-    start = time.process_time()
-    return work(), time.process_time() - start
+class Spent(NamedTuple):
+    """On a file."""
+
+    data: bytes
+    seconds: float
+    """Of CPU time."""
+    pixels: int
+    """Of full size, by networks, down and up."""
 
 
-def row(name: str, photo: Pixels, asked: dict[str, Any], tune: Tune) -> str:
-    """A row of Markdown: what is least for every model, the largest stored picture first; regret and cost of `auto`."""
-    job, wish = Job("jpeg", Options()), Wish.of(**asked)
-    tryout, models = Tryout(Picture(photo), job, wish, Distortion(photo, tune), False), scaling.models_of("auto", None, tune)
-    tried = {registry.resolve(model): tryout.ranked((model,))[0] for model in models}
-    data, seconds = timed(lambda: codec.encode(photo, **asked, scale="auto", tune=tune))
-    chosen = codec.inspect(data).header.model
-    _, alone = timed(lambda: codec.encode(photo, **asked, model=chosen))
-    costs = [f"{trial.cost:.4g}" if not trial.lacking else "-" for trial in tried.values()]
-    best = min(trial.cost for trial in tried.values() if not trial.lacking)
-    reached = tryout.cost_of(Encoder(photo, Job("jpeg", Options(), model=chosen)), data)
-    picked = list(tried).index(chosen)
-    return f"| {name} | {asked} | {' | '.join(costs)} | {models[picked]} | {100 * (reached / best - 1):+.2f} % | {seconds / alone:.2f} |"
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """Lists the full-size pixels of every network pass."""
+    passes, down, up = list[int](), Rescaler.downscale, Rescaler.upscale
+
+    def downscale(self: Rescaler, pixels: Pixels, *args: Any, **options: Any) -> Pixels:
+        passes.append(pixels.shape[0] * pixels.shape[1])
+        return down(self, pixels, *args, **options)
+
+    def upscale(self: Rescaler, lr: Pixels, condition: float, full: tuple[int, int], **options: Any) -> Pixels:
+        passes.append(full[0] * full[1])
+        return up(self, lr, condition, full, **options)
+
+    with patch.multiple(Rescaler, downscale=downscale, upscale=upscale):
+        yield passes
+
+
+def spent(photo: Pixels, asked: dict[str, Any], **options: Any) -> Spent:
+    """What a file takes."""
+    with counted() as passes:
+        start = time.process_time()
+        data = codec.encode(photo, **asked, **options)
+        return Spent(data, time.process_time() - start, sum(passes))
+
+
+def regret(photo: Pixels, data: bytes, asked: dict[str, Any], tune: Tune) -> tuple[float, str]:
+    """In percent, of a file that `scale="auto"` made; and the best model."""
+    distortion = Distortion(photo, tune)
+    costs = {}
+    for model in scaling.models_of("auto", None, tune):
+        tryout = Tryout(Picture(photo), Job("jpeg", Options()), Wish.of(**asked), distortion, sampled=False)
+        trial = tryout.ranked((model,))[0]
+        costs[registry.resolve(model)] = float("inf") if trial.lacking else trial.cost
+    best = min(costs, key=lambda model: costs[model])
+    if "psnr" in asked:
+        reached = float(len(data))
+    elif "bpp" in asked:
+        reached = distortion.of(codec.decode(data, to="numpy"))
+    else:
+        usual = Encoder(photo, Job("jpeg", Options(), model=registry.DEFAULT))
+        weight = tryout.weight(usual)
+        reached = distortion.priced(codec.decode(data, to="numpy")) + weight * 8 * len(data) * 3 / photo.size
+    return 100 * (reached / costs[best] - 1), best
 
 
 def main() -> None:
@@ -57,5 +96,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description='How far scale="auto" is from the best model, and what it costs.')
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--tune", choices=get_args(Tune), default="eye")
-    parser.add_argument("--wish", action="append", help="such as quality=60, bpp=0.4 or psnr=36")
-    arguments = parser.parse_args()
+    parser.add_argument("--wish", action="append", help="quality=60, bpp=0.4, psnr=36; may be repeated")
+    parser.add_argument("--cost-only", action="store_true", help="do not try every model on the whole picture")
+    given = parser.parse_args()
+    found = defaultdict[str, list[tuple[float, float, float]]](list)
+    print("| picture | wish | chosen | best | regret, % | time | network pixels |\n|---|---|---|---|---|---|---|")
+    for path in tqdm(given.pictures, unit="picture", disable=None):
+        photo = load_picture(path)
+        for wish in given.wish or WISHES:
+            name, _, value = wish.partition("=")
+            asked = {name: int(value) if name == "quality" else float(value)}
+            ours = spent(photo, asked, scale="auto", tune=given.tune)
+            model = codec.inspect(ours.data).header.model
+            alone = spent(photo, asked, model=model)
+            lost, best = (np.nan, "-") if given.cost_only else regret(photo, ours.data, asked, given.tune)
+            row = lost, ours.seconds / alone.seconds, ours.pixels / alone.pixels if alone.pixels else np.nan
+            found[wish].append(row)
+            scales = " | ".join(str(describe(m).scale) if m != "-" else m for m in (model, best))
+            print(f"| {path.stem} | {wish} | {scales} | {row[0]:+.2f} | {row[1]:.2f} | {row[2]:.2f} |", flush=True)
+            print(f"  {ours.seconds:.1f} s, alone {alone.seconds:.1f} s", flush=True) if given.cost_only else None
+    print("\n| wish | regret, mean, % | worst, % | time, mean | network pixels, mean |\n|---|---|---|---|---|")
+    for wish, rows in found.items():
+        (lost, seconds, pixels), worst = np.mean(rows, 0), np.max(rows, 0)[0]
+        print(f"| {wish} | {lost:+.2f} | {worst:+.2f} | {seconds:.2f} | {pixels:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
