@@ -24,8 +24,7 @@ from codec.tradeoff import rate_weight, seen
 from codec.wish import Wish
 
 PLAIN_STRIDES, STRIDES = (1.0, 0.5, 0.25), (0.5,)
-"""Octaves of step by which other qualities are tried: without a network, and with one, on the whole picture. On a
-sample none is: models are trained to be best at the quality that is tried first."""
+"""Octaves of step by which other qualities are tried: without a network, and with one."""
 COARSER = {("eye", 1): 1.25, ("eye", 2): 0.5, ("psnr", 1): 0.5}
 """Octaves of step by which the best quality by tuning and scale is coarser than λ makes it; from Kodak, within 0.5."""
 FAR = 1.15
@@ -119,25 +118,24 @@ class Tryout:
     def _at_quality(self, encoder: Encoder, trial: Trial) -> Trial:
         ladder, pixels, weight = Ladder(encoder), encoder.size[0] * encoder.size[1], self.weight(encoder)
 
+        start = _start(ladder, weight, self._distortion.tune)
+        lr = ladder.downscaled(start)
+
         @cache
         def at(rung: int) -> Trial:
-            file = ladder.written(ladder.downscaled(rung), rung)
+            # a sample is for comparing: there, the first LR picture is good enough for the qualities around
+            file = ladder.written(lr if self._sampled or rung == start else ladder.downscaled(rung), rung)
             cost = self._distortion.priced(encoder.restored(file)) + weight * 8 * len(file.data) / pixels
             return trial._replace(cost=cost, quality=ladder.qualities[rung], file=file)
 
-        best = _start(ladder, weight, self._distortion.tune)
-        if at(best).cost < FAR * self._least:
-            for stride in self._strides(encoder):
+        found = start
+        if at(start).cost < FAR * self._least:
+            for stride in PLAIN_STRIDES if encoder.model == registry.PLAIN else STRIDES:
                 for way in (-stride, stride):
-                    while at(rung := ladder.rung(ladder.depth(best) + way)).cost < at(best).cost:
-                        best = rung
-        self._least = min(self._least, at(best).cost)
-        return at(best)
-
-    def _strides(self, encoder: Encoder) -> tuple[float, ...]:
-        if encoder.model == registry.PLAIN:
-            return PLAIN_STRIDES
-        return () if self._sampled else STRIDES
+                    while at(rung := ladder.rung(ladder.depth(found) + way)).cost < at(found).cost:
+                        found = rung
+        self._least = min(self._least, at(found).cost)
+        return at(found)
 
     def weight(self, encoder: Encoder) -> float:
         """What the quality means: λ of the usual model, whatever the model at hand."""

@@ -22,9 +22,9 @@ CROP = 128
 """Pixels a side."""
 GRID = 16
 """Pixels: where crops may begin."""
-SHARE = 8
+SHARE = 12
 """The sample is one pixel in so many, within the bounds that follow."""
-LEAST, MOST = 1 << 17, 1 << 18
+LEAST, MOST = 6 * CROP**2, 16 * CROP**2
 """Pixels: below the least, crops tell little; above the most, nothing more."""
 
 
@@ -36,7 +36,7 @@ def sample_of(pixels: Pixels) -> Pixels:
     sides = min(CROP, height), min(CROP, width)
     wanted = min(max(height * width // SHARE, LEAST), MOST) / (sides[0] * sides[1])
     room = height // sides[0], width // sides[1]
-    down = min(max(1, round(sqrt(wanted * height / width))), room[0])
+    down = min(max(1, round(sqrt(wanted * height / width))), room[0], round(wanted))
     across = min(max(1, round(wanted / down)), room[1])
     rows = []
     for row in range(down):

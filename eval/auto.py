@@ -27,7 +27,6 @@ from codec.encoding import Encoder, Job
 from codec.hull import Distortion, Tryout
 from codec.models import registry
 from codec.models.choice import Tune
-from codec.models.description import describe
 from codec.picture import Picture, Pixels
 from codec.rescaler import Rescaler
 from codec.wish import Wish
@@ -99,8 +98,11 @@ def main() -> None:
     parser.add_argument("--wish", action="append", help="quality=60, bpp=0.4, psnr=36; may be repeated")
     parser.add_argument("--cost-only", action="store_true", help="do not try every model on the whole picture")
     given = parser.parse_args()
+    codec.encode(np.zeros((64, 64, 3), np.uint8), scale="auto", tune=given.tune)  # loads the networks
     found = defaultdict[str, list[tuple[float, float, float]]](list)
-    print("| picture | wish | chosen | best | regret, % | time | network pixels |\n|---|---|---|---|---|---|---|")
+    print(
+        "| picture | wish | chosen | best | regret, % | s | alone, s | network pixels |\n|---|---|---|---|---|---|---|---|"
+    )
     for path in tqdm(given.pictures, unit="picture", disable=None):
         photo = load_picture(path)
         for wish in given.wish or WISHES:
@@ -112,9 +114,10 @@ def main() -> None:
             lost, best = (np.nan, "-") if given.cost_only else regret(photo, ours.data, asked, given.tune)
             row = lost, ours.seconds / alone.seconds, ours.pixels / alone.pixels if alone.pixels else np.nan
             found[wish].append(row)
-            scales = " | ".join(str(describe(m).scale) if m != "-" else m for m in (model, best))
-            print(f"| {path.stem} | {wish} | {scales} | {row[0]:+.2f} | {row[1]:.2f} | {row[2]:.2f} |", flush=True)
-            print(f"  {ours.seconds:.1f} s, alone {alone.seconds:.1f} s", flush=True) if given.cost_only else None
+            print(
+                f"| {path.stem} | {wish} | {model} | {best} | {lost:+.2f} | {ours.seconds:.2f} | {alone.seconds:.2f} | {row[2]:.2f} |",
+                flush=True,
+            )
     print("\n| wish | regret, mean, % | worst, % | time, mean | network pixels, mean |\n|---|---|---|---|---|")
     for wish, rows in found.items():
         (lost, seconds, pixels), worst = np.mean(rows, 0), np.max(rows, 0)[0]
