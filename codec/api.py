@@ -108,7 +108,7 @@ def encode(
         effort=effort,
         downscaler=downscaler,
     )
-    return scaling.encode(image, job, wish, models).data
+    return scaling.encode(image, job, wish, models, tune).data
 
 
 def encode_detached(
@@ -152,7 +152,7 @@ def encode_detached(
         effort=effort,
         downscaler=downscaler,
     )
-    return scaling.encode(image, job, wish, models)
+    return scaling.encode(image, job, wish, models, tune)
 
 
 class _How(TypedDict, total=False):

@@ -39,13 +39,22 @@ def encode(encoder: Encoder, wish: Wish) -> Detached:
         if encoder.job.effort:
             file, value = finishing.reaching(ladder, found, value, wish.psnr)
         if value < wish.psnr:
-            best = f"the best this model restores of the picture is {value:.2f} dB, from {len(file.data)} bytes"
-            raise CodecError(f"{wish.psnr:g} dB cannot be: {best}")
+            raise missed(wish.psnr, value, file)
         return file
-    width, height = encoder.size
-    limit = wish.max_bytes or max(1, int((wish.bpp or 0) * width * height / 8))
+    limit = limit_of(wish, encoder.size)
     found = within(ladder, limit)
     return finishing.within(ladder, found, limit) if encoder.job.effort else found.file
+
+
+def missed(target: float, value: float, file: Detached) -> CodecError:
+    """That a PSNR is out of reach, and what is possible: `value` dB, with a file."""
+    best = f"the best this model restores of the picture is {value:.2f} dB, from {len(file.data)} bytes"
+    return CodecError(f"{target:g} dB cannot be: {best}")
+
+
+def limit_of(wish: Wish, size: tuple[int, int]) -> int:
+    """Bytes that a file may take by `max_bytes` or `bpp`, of a picture of `size` (width, height)."""
+    return wish.max_bytes or max(1, int((wish.bpp or 0) * size[0] * size[1] / 8))
 
 
 def finest(ladder: Ladder, lr: Pixels, limit: float, start: int) -> Found | None:

@@ -14,45 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codec.picture import Pixels
+from codec.ssimulacra2_constants import ABSORBANCE, BIAS, C2, RADIUS, SCALES, SIGMA, SMALLEST, SUM, TINY, WEIGHTS
 
-SCALES = 6
-SMALLEST = 8
-"""Pixels a side of the smallest scale that counts; a picture with less is not judged."""
-SIGMA, RADIUS = 1.5, 5
-"""Of the Gaussian window."""
-_SUM = sum(math.exp(-0.5 * (place / SIGMA) ** 2) for place in range(-RADIUS, RADIUS + 1))
-C2 = 0.0009
-"""What keeps SSIM's quotient of variances finite."""
-TINY = 1e-20
-"""Fourth powers below it count as zero: a fourth root's gradient ends there."""
 STRIP = 256
 """Rows of a large picture that are blurred in one matrix product."""
 Borders = Literal["picture", "crop"]
 """What lies beyond the left and right border: nothing, as the usual package has it of whole pictures, or a mirror
 image, as above and below: crops have more border than pictures, and "nothing" hides errors there."""
-
-_BIAS = 0.0037930732552754493
-_ABSORBANCE = (
-    (0.30, 0.622, 0.078),
-    (0.23, 0.692, 0.078),
-    (0.24342268924547819, 0.20476744424496821, 0.55180986650955360),
-)
-"""Of red, green and blue light by the eye's long, middle and short cones."""
-
-# by channel (X, Y, B), scale (fine to coarse), norm (mean, fourth-power mean): structure, new edges, lost edges
-_WEIGHTS = """
-0 .0007376606707406586 0 0 .0007793481682867309 0 0 .0004371155730107379 0 1.1041726426657346 .00066284834129271
-.00015231632783718752 0 .0016406437456599754 0 1.8422455520539298 11.441172603757666 0 .0007989109436015163
-.000176816438078653 0 1.8787594979546387 10.94906990605142 0 .0007289346991508072 .9677937080626833 0
-.00014003424285435884 .9981766977854967 .00031949755934435053 .0004550992113792063 0 0 .0013648766163243398 0 0 0 0 0
-7.466890328078848 0 17.445833984131262 .0006235601634041466 0 0 6.683678146179332 .00037724407979611296
-1.027889937768264 225.20515300849274 0 0 19.213238186143016 .0011401524586618361 .001237755635509985
-176.39317598450694 0 0 24.43300999870476 .28520802612117757 .0004485436923833408 0 0 0 34.77906344483772
-44.835625328877896 0 0 0 0 0 0 0 0 .0008680556573291698 0 0 0 0 0 .0005313191874358747 0 .00016533814161379112 0 0 0 0 0
-.0004179171803251336 .0017290828234722833 0 .0020827005846636437 0 0 8.826982764996862 23.19243343998926 0
-95.1080498811086 .9863978034400682 .9834382792465353 .0012286405048278493 171.2667255897307 .9807858872435379 0 0 0
-.0005130064588990679 0 .00010854057858411537
-"""
 
 
 def to_linear(srgb: Tensor) -> Tensor:
@@ -63,7 +31,7 @@ def to_linear(srgb: Tensor) -> Tensor:
 def to_xyb(light: Tensor, absorbance: Tensor) -> Tensor:
     """Linear RGB `[B, 3, H, W]` -> JPEG XL's XYB, shifted and scaled to about [0, 1], as the metric takes it."""
     mixed = torch.einsum("ij,bjhw->bihw", absorbance, light)
-    long, middle, short = ((mixed + _BIAS) ** (1 / 3) - _BIAS ** (1 / 3)).unbind(1)
+    long, middle, short = ((mixed + BIAS) ** (1 / 3) - BIAS ** (1 / 3)).unbind(1)
     x, y = (long - middle) / 2, (long + middle) / 2
     return torch.stack([14 * x + 0.42, y + 0.01, short - y + 0.55], 1)
 
@@ -75,7 +43,7 @@ def _window(first: int, last: int, length: int, mirrored: bool, like: Tensor) ->
     value = torch.arange(seen.start, seen.stop, device=like.device)[None]
 
     def weight(distance: Tensor) -> Tensor:
-        return torch.where(distance.abs() <= RADIUS, torch.exp(-0.5 * (distance / SIGMA).square()), 0.0) / _SUM
+        return torch.where(distance.abs() <= RADIUS, torch.exp(-0.5 * (distance / SIGMA).square()), 0.0) / SUM
 
     matrix = weight(value - place)
     if mirrored:
@@ -126,9 +94,8 @@ class Ssimulacra2(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("absorbance", torch.tensor(_ABSORBANCE), persistent=False)
-        weights = [float(word) for word in _WEIGHTS.split()]
-        self.register_buffer("weights", torch.tensor(weights).view(3, SCALES, 2, 3), persistent=False)
+        self.register_buffer("absorbance", torch.tensor(ABSORBANCE), persistent=False)
+        self.register_buffer("weights", torch.tensor(WEIGHTS).view(3, SCALES, 2, 3), persistent=False)
 
     def forward(self, original: Tensor, picture: Tensor, borders: Borders = "crop") -> Tensor:
         """`[B, 3, H, W]` sRGB each, clipped to [0, 1]; the gradient reaches both.

@@ -23,8 +23,6 @@ BOX_CHROMA = 0.15
 """Share of samples that a decoder shows with repeated instead of interpolated chroma, as some browsers' do."""
 RESAVED = 8
 """One sample in so many is saved again by somebody else's encoder before it is restored."""
-EYE = 5.0
-"""What one of SSIMULACRA2's raw sum is worth in squared error; at our λ they are about equal where it is 4 to 6."""
 PEAK = 12 / 255
 """Difference of the LR picture to the bicubic one from which on it shows as a dot."""
 
@@ -137,8 +135,8 @@ class RateDistortion(Objective):
     `CodecError` if there are none.
     `rate` is a factor on λ. The buffer `absolute` says whether D is of absolute instead of squared errors.
 
-    What is fitted is (1 - eye) · D + eye · `EYE` · S, where S is SSIMULACRA2's raw sum: `eye` is the share of what
-    eyes see. `shown` weighs the same of the file as viewers show it, which matters at scale 1.
+    What is fitted is `codec.tradeoff.seen` of D and SSIMULACRA2's raw sum, with the share `eye`. `shown` weighs the same
+    of the file as viewers show it, which matters at scale 1.
     """
 
     model: SAINet | FullSizeNet
@@ -189,8 +187,8 @@ class RateDistortion(Objective):
         squared = torch.where(self.absolute, as_absolute(picture - x), distortion)
         if not self.eye:
             return squared
-        seen: Tensor = self.seen(x, picture)
-        return (1 - self.eye) * squared + self.eye * EYE * seen
+        raw: Tensor = self.seen(x, picture)
+        return tradeoff.seen(squared, raw, self.eye)
 
     def forward(self, x: Tensor, reference: Tensor, percent: Tensor) -> Losses:
         """`x` `[B, 3, H, W]` in [0, 1]; `reference`: its bicubic LR picture; `percent` `[B]`: the quantisers."""
