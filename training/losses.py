@@ -136,8 +136,8 @@ class RateDistortion(Objective):
     `carriers`: whether some samples go through real encoders of other formats; raises `CodecError` if there are none.
     `rate` is a factor on λ. The buffer `absolute` says whether D is of absolute instead of squared errors.
 
-    What is fitted is `codec.tradeoff.seen` of D and SSIMULACRA2's raw sum, with the share `eye`. `shown` weighs the same
-    of the file as viewers show it, which matters at scale 1.
+    What is fitted is `codec.tradeoff.seen` of D and SSIMULACRA2's raw sum, with the share `eye`. `shown` weighs the
+    same of the file as viewers show it, which matters at scale 1.
     """
 
     model: SAINet | FullSizeNet
