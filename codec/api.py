@@ -71,12 +71,12 @@ def encode(
     * `header`: in the `"xmp"`; `"compact"`, in fewer bytes; or `"none"`, where a JPEG's tables tell all.
     * `strip`: what to leave out of the user's metadata, see `codec.metadata.strip`.
     * `scale`: how many times smaller a side of the file is: 2 unless given, or 4; 1 is a file of full size, of which
-      the decoder restores more than viewers show (a PNG shows all: it comes back as it is); `"auto"` tries all, and the
-      plain file, and takes the best: the one with the least squared error plus `quality`'s price of its bits (that of
-      the scale 2; each scale at qualities of its own), with `max_bytes` and `bpp` the highest PSNR, with `psnr` the
-      fewest bytes. It takes several times as long.
-    * `tune`: what the restored picture is to be best by, `"eye"` (unless given) or `"psnr"`: which weights of a scale
-      are taken, see `codec.models.choice`.
+      the decoder restores more than viewers show (a PNG shows all: it comes back as it is); `"auto"` takes the
+      best of all and of the plain file by the metric of `tune`, predicted from a sample of the picture: the one with
+      the least distortion plus `quality`'s price of its bits (that of the scale 2; each scale at qualities of its own),
+      with `max_bytes` and `bpp` the least distortion, with `psnr` the fewest bytes, see `codec.hull`.
+    * `tune`: what the restored picture is to be best by, `"eye"` (unless given: SSIMULACRA2) or `"psnr"` (squared
+      error): which weights of a scale are taken, see `codec.models.choice`, and what `"auto"` compares.
     * `model`: instead of scale and tune, a name of `codec.models.registry.available()`, with or without hash, or
       `"plain"`: an ordinary file of full size that comes back as viewers show it, without a network. Some know of no
       compression and are for PNG only (`irn-x2`, `irn-x4`, `dlv-irn-x4`, `hcflow-x4`); they warn.

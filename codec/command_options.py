@@ -36,7 +36,10 @@ def encode_options() -> argparse.ArgumentParser:
         "--strip", action="append", default=[], choices=get_args(Strip), help="metadata to leave out; may be repeated"
     )
     options.add_argument(
-        "--scale", type=_scale, choices=get_args(Scale), help="of a side; auto tries all of them (default: 2)"
+        "--scale",
+        type=_scale,
+        choices=get_args(Scale),
+        help="of a side; auto takes what serves the picture best (default: 2)",
     )
     options.add_argument("--tune", choices=get_args(Tune), help="what the restored picture is best by (default: eye)")
     options.add_argument("--model", help=f"instead of scale and tune (default: {registry.DEFAULT})")

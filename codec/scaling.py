@@ -1,18 +1,20 @@
 """The scale of a file: which models may make it, and the file by the one that makes it best."""
 
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from codec import alpha as alphas
-from codec import carriers, rate_control, sampling
+from codec import carriers, rate_control
 from codec.encoding import Detached, Encoder, Job
 from codec.errors import CodecError
-from codec.hull import Distortion, Trial, Tryout
 from codec.models import choice, registry
 from codec.models.choice import Tune
 from codec.models.description import describe
 from codec.picture import Picture, Pixels, read_picture
 from codec.wish import Wish
+
+if TYPE_CHECKING:
+    from codec.hull import Trial
 
 Scale = Literal[1, 2, 4, "auto"]
 
@@ -46,6 +48,9 @@ def encode(image: Any, job: Job, wish: Wish, models: tuple[str, ...], tune: Tune
     """
     if len(models) == 1:
         return rate_control.encode(Encoder(image, replace(job, model=models[0])), wish)
+    from codec import sampling  # these import SciPy
+    from codec.hull import Distortion, Tryout
+
     picture = read_picture(image, job.max_pixels)
     shown = _shown(picture, job)
     pixels = sampling.sample_of(shown)
@@ -74,7 +79,7 @@ def _shown(picture: Picture, job: Job) -> Pixels:
     return alphas.hide(picture.pixels, picture.alpha)
 
 
-def _made(picture: Picture, job: Job, wish: Wish, trial: Trial, sampled: bool) -> Detached:
+def _made(picture: Picture, job: Job, wish: Wish, trial: "Trial", sampled: bool) -> Detached:
     """The file of the model that was tried: that of the trial itself, if there is nothing more to do."""
     if not sampled and not job.effort:
         if trial.error:

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 import codec
 from codec import rescaler, sampling, scaling
 from codec.carriers.base import Options
-from codec.encoding import Encoder, Job, mean_square
+from codec.encoding import Job, mean_square
 from codec.models import registry
 from codec.models.choice import Tune
 from codec.models.config import Downscaler
@@ -144,7 +144,7 @@ class TestSampled:
     def test_where_the_sample_errs_the_next_model_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         photo = mosaic(3, 4)
         best = psnr(codec.decode(codec.encode(photo, 100)), photo)
-        monkeypatch.setattr(sampling, "sample_of", lambda pixels: np.full((128, 256, 3), 90, np.uint8))
+        monkeypatch.setattr(sampling, "sample_of", lambda _: np.full((128, 256, 3), 90, np.uint8))
         data = codec.encode(photo, psnr=best + 1, scale="auto")
         assert psnr(codec.decode(data), photo) >= best + 1
 
