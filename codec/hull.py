@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from codec import rate_control
 from codec.encoding import Detached, Encoder, Job, mean_square
@@ -19,12 +19,15 @@ from codec.models.choice import Tune
 from codec.models.description import describe
 from codec.picture import Picture, Pixels
 from codec.ssimulacra2_constants import SMALLEST
-from codec.ssimulacra2_numpy import Judge
 from codec.tradeoff import rate_weight, seen
 from codec.wish import Wish
 
-PLAIN_STRIDES, STRIDES = (1.0, 0.5, 0.25), (0.5,)
-"""Octaves of step by which other qualities are tried: without a network, and with one."""
+if TYPE_CHECKING:
+    from codec.ssimulacra2_numpy import Judge
+
+STRIDES = (1.0, 0.5, 0.25)
+"""Octaves of step by which other qualities are tried; with a network, which is told where it is best, only the last
+two, and on a sample only the second."""
 COARSER = {("eye", 1): 1.25, ("eye", 2): 0.5, ("psnr", 1): 0.5}
 """Octaves of step by which the best quality by tuning and scale is coarser than λ makes it; from Kodak, within 0.5."""
 FAR = 1.15
@@ -53,7 +56,11 @@ class Distortion:
 
     def __init__(self, original: Pixels, tune: Tune) -> None:
         self._original, self.tune = original, tune
-        self._judge = Judge(original) if tune == "eye" and min(original.shape[:2]) >= SMALLEST else None
+        self._judge: Judge | None = None
+        if tune == "eye" and min(original.shape[:2]) >= SMALLEST:
+            from codec import ssimulacra2_numpy  # whose scipy takes a while to import
+
+            self._judge = ssimulacra2_numpy.Judge(original)
 
     def of(self, restored: Pixels) -> float:
         """The squared error (0…255 scale), or SSIMULACRA2's raw sum."""
@@ -117,7 +124,6 @@ class Tryout:
 
     def _at_quality(self, encoder: Encoder, trial: Trial) -> Trial:
         ladder, pixels, weight = Ladder(encoder), encoder.size[0] * encoder.size[1], self.weight(encoder)
-
         start = _start(ladder, weight, self._distortion.tune)
         lr = ladder.downscaled(start)
 
@@ -130,12 +136,17 @@ class Tryout:
 
         found = start
         if at(start).cost < FAR * self._least:
-            for stride in PLAIN_STRIDES if encoder.model == registry.PLAIN else STRIDES:
+            for stride in self._strides(encoder):
                 for way in (-stride, stride):
                     while at(rung := ladder.rung(ladder.depth(found) + way)).cost < at(found).cost:
                         found = rung
         self._least = min(self._least, at(found).cost)
         return at(found)
+
+    def _strides(self, encoder: Encoder) -> tuple[float, ...]:
+        if encoder.model == registry.PLAIN:
+            return STRIDES
+        return STRIDES[1:2] if self._sampled else STRIDES[1:]
 
     def weight(self, encoder: Encoder) -> float:
         """What the quality means: λ of the usual model, whatever the model at hand."""
