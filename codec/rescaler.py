@@ -139,7 +139,7 @@ def _tiles(height: int, width: int, tile: int, overlap: int, alignment: int) -> 
     """For each tile: where it lies, what must be computed for it, and where it lies in what was computed.
 
     Tiles are of equal sizes of about `tile`, for narrow ones would be mostly overlap, and multiples of `alignment` as
-    `overlap` is: the 2x2 folds (and coding units) of every tile are those of the whole picture. What is no larger than
+    `overlap` is: the 2x2 folds of every tile are those of the whole picture. What is no larger than
     a tile with its overlap is not cut.
     """
 

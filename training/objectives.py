@@ -17,12 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from codec import carriers
-from codec.carriers import UNBOUND, Options
-from codec.header import Header
 from codec.networks import Engine
 from codec.networks.on_torch import load
-from codec.picture import Picture, Pixels
+from codec.picture import Pixels
 from codec.rescaler import Rescaler
 from codec.ssimulacra2 import ssimulacra2
 from eval.codecs import build
@@ -32,6 +29,7 @@ from training.config import RECIPES, TrainConfig
 from training.data import find_pictures
 from training.export import load_run
 from training.train import train
+from training.validate import bpp_of, coded
 
 PICTURES = ("kodim05", "kodim08", "kodim15", "kodim23")
 QUALITIES = {1: (12, 20, 32, 48, 66, 82, 92), 2: (8, 14, 24, 40, 58, 75, 88, 95)}
@@ -52,40 +50,29 @@ Curve = npt.NDArray[np.float64]
 """`[1 + metrics, points]`: bits per pixel, then each of `METRICS`."""
 
 
-def point(rescaler: Rescaler, photo: Pixels, quality: int) -> list[float]:
-    """Of a file, header counted, as `codec.encode` would write it."""
-    full = photo.shape[1], photo.shape[0]
-    carrier, options = carriers.get("jpeg"), Options(quality, tables=rescaler.tables)
-    told = carrier.condition(options)
-    lr = rescaler.downscale(photo, told)
-    header = Header("sain-xN-name-01234567", full, rescaler.lr_size(full), UNBOUND)
-    data, _ = carrier.write(Picture(lr), header, options)
-    restored = rescaler.upscale(carrier.reopened(data).picture().rgb, told, full)
-    return [8 * len(data) / (full[0] * full[1]), *(metric(photo, restored) for metric in METRICS.values())]
+def judged(size: int, photo: Pixels, restored: Pixels) -> list[float]:
+    """Bits per pixel of a file of so many bytes, and `METRICS` of what it restores to."""
+    return [bpp_of(size, photo), *(metric(photo, restored) for metric in METRICS.values())]
 
 
 def curve_of(run: Path, photos: list[Pixels]) -> Curve:
     """Of a finished run's averaged weights, in bfloat16."""
     weights = load_run(run)
     rescaler = Rescaler(load(weights, Engine("cpu", None, "bfloat16")), weights.config, weights.tables)
-    points = [[point(rescaler, photo, q) for photo in photos] for q in QUALITIES[rescaler.scale]]
+    qualities = QUALITIES[rescaler.scale]
+    points = [[judged(n, photo, x) for photo in photos for n, x, _ in [coded(rescaler, photo, q)]] for q in qualities]
     curve: Curve = np.array(points).mean(1).T
     return curve
 
 
 def anchor_of(photos: list[Pixels]) -> Curve:
     """Of full-size JPEG."""
-    codec = build(ANCHOR)
-    points = []
+    codec, points = build(ANCHOR), []
     for quality in codec.qualities:
         files = [codec.encode(photo, quality) for photo in photos]
         shown = [codec.decode(f, (p.shape[1], p.shape[0])) for f, p in zip(files, photos, strict=True)]
-        rows = [
-            [8 * len(f) / (p.shape[0] * p.shape[1]), *(metric(p, s) for metric in METRICS.values())]
-            for f, p, s in zip(files, photos, shown, strict=True)
-        ]
-        points.append(np.mean(rows, 0))
-    curve: Curve = np.array(points).T
+        points.append([judged(len(f), p, s) for f, p, s in zip(files, photos, shown, strict=True)])
+    curve: Curve = np.array(points).mean(1).T
     return curve
 
 

@@ -102,6 +102,7 @@ def make_step(run: Run) -> Callable[[], Tensor]:
         run.update()
         return torch.stack(losses).detach()
 
+    set_rate(run.optimizers, 0.0)  # capturing takes steps, which are to move nothing
     return Captured(step) if captured else step
 
 
@@ -118,7 +119,8 @@ def train(config: TrainConfig) -> None:
     began = time.monotonic()
     run = Run(config)
     step, validation = make_step(run), validation_of(run)
-    config = replace(config, minutes=min(config.minutes, config.within - (time.monotonic() - began) / 60))
+    left = config.within - (time.monotonic() - began) / 60
+    config = replace(config, minutes=min(config.minutes, run.seconds / 60 + left))
     budget = 60 * config.minutes
     next_validation = run.seconds + 60 * config.validate_every
     next_save = run.seconds + 60 * SAVE_EVERY

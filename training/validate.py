@@ -26,7 +26,8 @@ Curve = npt.NDArray[np.float64]
 """`[columns, points]`: bpp, PSNR in dB, and for ours the LR picture's PSNR to the bicubic one."""
 
 
-def _bpp(size: int, photo: Pixels) -> float:
+def bpp_of(size: int, photo: Pixels) -> float:
+    """Bits per pixel of a file of so many bytes."""
     height, width = photo.shape[:2]
     return float(8 * size / (height * width))
 
@@ -39,6 +40,17 @@ def bd(anchor: Any, ours: Any) -> float:
 def bicubic(pixels: Pixels, size: tuple[int, int]) -> Pixels:
     """The antialiased bicubic picture of `size` (width, height)."""
     return np.array(Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC))
+
+
+def coded(rescaler: Rescaler, photo: Pixels, quality: int) -> tuple[int, Pixels, Pixels]:
+    """Bytes of the JPEG that `codec.encode` would write, header counted; the restored picture, and the LR one."""
+    full = photo.shape[1], photo.shape[0]
+    carrier, options = carriers.get("jpeg"), Options(quality, tables=rescaler.tables)
+    told = carrier.condition(options)
+    lr = rescaler.downscale(photo, told)
+    header = Header("sain-xN-name-01234567", full, rescaler.lr_size(full), UNBOUND)
+    data, _ = carrier.write(Picture(lr), header, options)
+    return len(data), rescaler.upscale(carrier.reopened(data).picture().rgb, told, full), lr
 
 
 class LosslessValidation:
@@ -78,19 +90,13 @@ class Validation:
     def _plain(photo: Pixels, quality: int) -> tuple[float, float]:
         out = io.BytesIO()
         Image.fromarray(photo).save(out, "JPEG", quality=quality, optimize=True, progressive=True)
-        return _bpp(out.tell(), photo), psnr(photo, np.array(Image.open(out)))
+        return bpp_of(out.tell(), photo), psnr(photo, np.array(Image.open(out)))
 
     @staticmethod
     def _ours(rescaler: Rescaler, photo: Pixels, quality: int) -> tuple[float, float, float]:
-        full = photo.shape[1], photo.shape[0]
-        carrier, options = carriers.get("jpeg"), Options(quality, tables=rescaler.tables)
-        told = carrier.condition(options)
-        lr = rescaler.downscale(photo, told)
-        header = Header("sain-xN-name-01234567", full, rescaler.lr_size(full), UNBOUND)
-        data, _ = carrier.write(Picture(lr), header, options)
-        restored = rescaler.upscale(carrier.reopened(data).picture().rgb, told, full)
-        faithful = psnr(lr, bicubic(photo, rescaler.lr_size(full)))
-        return _bpp(len(data), photo), psnr(photo, restored), faithful
+        size, restored, lr = coded(rescaler, photo, quality)
+        faithful = psnr(lr, bicubic(photo, (lr.shape[1], lr.shape[0])))
+        return bpp_of(size, photo), psnr(photo, restored), faithful
 
     def __call__(self, objective: Objective) -> dict[str, Any]:
         device = objective.tables.device

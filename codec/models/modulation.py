@@ -20,6 +20,16 @@ class ConditionEmbedding(nn.Module):
         return features
 
 
+def embedded(embedding: ConditionEmbedding | None, condition: Tensor | None) -> Tensor | None:
+    """Features `[B, 32]` of a network's condition `[B]`; None for one that is not told. Raises `ValueError`."""
+    if embedding is None:
+        return None
+    if condition is None:
+        raise ValueError("this network is modulated by quality: give it a condition")
+    features: Tensor = embedding(condition)
+    return features
+
+
 class Modulation(nn.Module):
     """Scales and shifts each channel by what the embedding says: `h * (1 + gain) + bias`; the identity at first."""
 

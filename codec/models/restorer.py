@@ -8,14 +8,12 @@ self-asymmetric block, here of all twelve bands at once: it leaves out what cost
 decoder runs it. What E and the codec take is the latent's to predict.
 """
 
-from typing import cast
-
 from torch import Tensor, nn
 
 from codec.models import haar
 from codec.models.config import SAINConfig
 from codec.models.latent import make_latent
-from codec.models.modulation import ConditionEmbedding
+from codec.models.modulation import ConditionEmbedding, embedded
 from codec.models.sain import Rescaled
 from codec.models.subnets import even, make_subnet
 
@@ -42,20 +40,13 @@ class FullSizeNet(nn.Module):
         self.latent = make_latent(config.latent, BANDS, 0, config.modulated)
         self.embedding = ConditionEmbedding() if config.told else None
 
-    def _embed(self, condition: Tensor | None) -> Tensor | None:
-        if self.embedding is None:
-            return None
-        if condition is None:
-            raise ValueError("this network is modulated by quality: give it a condition")
-        return cast(Tensor, self.embedding(condition))
-
     def downscale(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         """The picture to store, `[B, 3, H, W]`; `x` itself where there is no E."""
         if self.enhance is None:
             return x
         height, width = x.shape[-2:]
         bands = haar.split(even(x))
-        enhanced = bands + self.enhance(bands, self._embed(condition)).float()
+        enhanced = bands + self.enhance(bands, embedded(self.embedding, condition)).float()
         return haar.merge(enhanced)[..., :height, :width]
 
     def forward(self, x: Tensor, condition: Tensor | None = None) -> Rescaled:
@@ -66,12 +57,13 @@ class FullSizeNet(nn.Module):
         lr = self.downscale(x, condition)
         bands = haar.split(even(lr))
         taken = haar.split(even(x)) - bands
-        return Rescaled(lr, lr, taken + self.latent.encode(bands, bands[:, :0], self._embed(condition)))
+        embedding = embedded(self.embedding, condition)
+        return Rescaled(lr, lr, taken + self.latent.encode(bands, bands[:, :0], embedding))
 
     def inverse(self, compressed: Tensor, latent: Tensor, condition: Tensor | None = None) -> Tensor:
         """A decoded picture and its latent -> the restored picture, both `[B, 3, H, W]`."""
         height, width = compressed.shape[-2:]
-        bands, _ = self.latent.decode(haar.split(even(compressed)), latent, self._embed(condition))
+        bands, _ = self.latent.decode(haar.split(even(compressed)), latent, embedded(self.embedding, condition))
         return haar.merge(bands)[..., :height, :width]
 
     def upscale(self, lr: Tensor, condition: Tensor | None = None) -> Tensor:

@@ -16,7 +16,7 @@ from codec.models.blocks import make_block
 from codec.models.config import SAINConfig
 from codec.models.coupling import EnhancedBlock, VanillaBlock
 from codec.models.latent import make_latent
-from codec.models.modulation import ConditionEmbedding
+from codec.models.modulation import ConditionEmbedding, embedded
 
 
 class Rescaled(NamedTuple):
@@ -59,12 +59,7 @@ class SAINet(nn.Module):
         self.embedding = ConditionEmbedding() if config.told else None
 
     def _embed(self, condition: Tensor | None) -> Tensor | None:
-        if self.embedding is None:
-            return None
-        if condition is None:
-            raise ValueError("this network is modulated by quality: give it a condition")
-        embedding: Tensor = self.embedding(condition)
-        return embedding
+        return embedded(self.embedding, condition)
 
     def _blocks(self, level: nn.Module) -> list[VanillaBlock]:
         return list(cast(nn.ModuleList, level))  # type: ignore[arg-type]
